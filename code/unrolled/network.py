@@ -1,0 +1,299 @@
+"""A 3-layer classifier, twice: in NumPy with gradients by hand, and as a Theano graph.
+
+Shapes: N examples of D features go through H hidden units to C classes. ::
+
+    z1 = X W1 + b1        (N, H)
+    a1 = tanh(z1)         (N, H)
+    z2 = a1 W2 + b2       (N, C)
+    p  = softmax(z2)      (N, C)
+
+Everything is a mean over examples, so a learning rate means the same for any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytensor.tensor as pt
+
+from unrolled import backend
+from unrolled.updates import sgd
+
+
+class Parameters(NamedTuple):
+    """The network's weights and biases, or anything else that comes in the same four shapes."""
+
+    W1: Any  # (D, H)
+    b1: Any  # (H,)
+    W2: Any  # (H, C)
+    b2: Any  # (C,)
+
+
+# ------------------------------------------------------------------------------------ in NumPy
+
+
+def initialize(D: int, H: int, C: int, seed: int = 0) -> Parameters:
+    r"""Draw random weights; the biases start at zero.
+
+    A weight is drawn from a normal distribution of variance 1/(number of inputs to its unit), so
+    that a unit's input neither grows nor shrinks with their number: LeCun et al. (1998),
+    "Efficient BackProp", equation (16).
+
+    Parameters
+    ----------
+    D, H, C : int
+        The number of features, hidden units and classes.
+    seed : int
+        The same seed draws the same weights.
+
+    Returns
+    -------
+    :class:`Parameters`
+        W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), in float64.
+    """
+    random = np.random.RandomState(seed)
+    W1 = random.randn(D, H) / np.sqrt(D)
+    W2 = random.randn(H, C) / np.sqrt(H)
+    return Parameters(W1, np.zeros(H), W2, np.zeros(C))
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    r"""Turn scores into probabilities: :math:`e^{z_j} / \sum_k e^{z_k}` along the last axis.
+
+    The largest score is subtracted first. That changes nothing in the quotient, and keeps
+    :math:`e^z` from overflowing.
+
+    Parameters
+    ----------
+    z : array of shape (..., C)
+
+    Returns
+    -------
+    array of shape (..., C)
+        Numbers between 0 and 1 that sum to 1 along the last axis.
+    """
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def forward(parameters: Parameters, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the hidden layer and the class probabilities.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    X : array of shape (N, D)
+
+    Returns
+    -------
+    a1 : array of shape (N, H)
+        What the hidden units say, between -1 and 1.
+    p : array of shape (N, C)
+        The probability of each class.
+    """
+    W1, b1, W2, b2 = parameters
+    a1 = np.tanh(X @ W1 + b1)
+    return a1, softmax(a1 @ W2 + b2)
+
+
+def predict(parameters: Parameters, X: np.ndarray) -> np.ndarray:
+    """Name the most probable class of each example: (N, D) to int (N,)."""
+    return forward(parameters, X)[1].argmax(axis=1)
+
+
+def accuracy(parameters: Parameters, X: np.ndarray, y: np.ndarray) -> float:
+    """The share of examples, between 0 and 1, whose class in ``y`` (N,) is the predicted one."""
+    return float((predict(parameters, X) == y).mean())
+
+
+def loss(
+    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
+) -> float:
+    r"""The mean cross-entropy of the correct classes, and a penalty on large weights.
+
+    .. math:: L = -\frac{1}{N} \sum_n \log p_{n, y_n}
+                  + \frac{\lambda}{2} \left(\lVert W_1\rVert^2 + \lVert W_2\rVert^2\right)
+
+    Parameters
+    ----------
+    parameters : Parameters
+    X : array of shape (N, D)
+    y : int array of shape (N,)
+        The correct classes, from 0 to C - 1.
+    regularization : float
+        :math:`\lambda`, the strength of the penalty.
+
+    Returns
+    -------
+    float
+        In nats (natural logarithms).
+    """
+    _, p = forward(parameters, X)
+    cross_entropy = -np.log(p[np.arange(len(y)), y]).mean()
+    W1, _, W2, _ = parameters
+    return float(cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum()))
+
+
+def gradients(
+    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
+) -> Parameters:
+    """Backpropagation: the slope of :func:`loss` with respect to each parameter.
+
+    The method is that of Rumelhart, Hinton and Williams (1986), "Learning representations by
+    back-propagating errors"; chapter 1 derives these lines one by one.
+
+    Parameters
+    ----------
+    parameters, X, y, regularization
+        As for :func:`loss`.
+
+    Returns
+    -------
+    :class:`Parameters`
+        The gradients, each in the shape of its parameter.
+    """
+    W1, _, W2, _ = parameters
+    a1, p = forward(parameters, X)
+    N = len(y)
+
+    delta2 = p  # (N, C): what each score is to blame for
+    delta2[np.arange(N), y] -= 1
+    delta2 /= N
+    delta1 = (delta2 @ W2.T) * (
+        1 - a1**2
+    )  # (N, H): the blame, passed back through tanh
+
+    return Parameters(
+        W1=X.T @ delta1 + regularization * W1,
+        b1=delta1.sum(axis=0),
+        W2=a1.T @ delta2 + regularization * W2,
+        b2=delta2.sum(axis=0),
+    )
+
+
+def train(
+    parameters: Parameters,
+    X: np.ndarray,
+    y: np.ndarray,
+    learning_rate: float,
+    passes: int,
+    regularization: float = 0.0,
+) -> Iterator[Parameters]:
+    """Batch gradient descent: each pass looks at all examples and takes one step.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Where to start. They are not changed.
+    X, y, regularization
+        As for :func:`loss`.
+    learning_rate : float
+        The step's length per unit of slope of the mean loss.
+    passes : int
+        The number of steps.
+
+    Yields
+    ------
+    :class:`Parameters`
+        The parameters after each pass.
+    """
+    for _ in range(passes):
+        slopes = gradients(parameters, X, y, regularization)
+        parameters = Parameters(
+            *(p - learning_rate * g for p, g in zip(parameters, slopes))
+        )
+        yield parameters
+
+
+# ----------------------------------------------------------------------------------- in Theano
+
+
+def theano_scores(parameters: Parameters, X: Any) -> Any:
+    """The scores z2 of the classes, before the softmax, as a graph: (N, D) to (N, C)."""
+    W1, b1, W2, b2 = parameters
+    return pt.tanh(X @ W1 + b1) @ W2 + b2
+
+
+def theano_loss(
+    parameters: Parameters, X: Any, y: Any, regularization: float = 0.0
+) -> Any:
+    r"""The same loss as :func:`loss`, as a graph.
+
+    The logarithm of a softmax is a difference,
+    :math:`\log p_j = z_j - \log \sum_k e^{z_k}`. Written so, it never divides, never takes
+    the logarithm of a number that has vanished, and it is faster.
+
+    Parameters
+    ----------
+    parameters : Parameters of symbolic variables
+    X : symbolic matrix of shape (N, D)
+    y : symbolic int vector of shape (N,)
+    regularization : float
+
+    Returns
+    -------
+    symbolic scalar
+        In nats.
+    """
+    z2 = theano_scores(parameters, X)
+    correct = z2[pt.arange(y.shape[0]), y]
+    cross_entropy = (pt.logsumexp(z2, axis=1) - correct).mean()
+    W1, _, W2, _ = parameters
+    return cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum())
+
+
+class TheanoNetwork:
+    """The classifier as compiled functions over shared variables.
+
+    The examples are shared variables as well: they cross to the device once, not at each step.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Where to start: arrays, as :func:`initialize` draws them.
+    X : array of shape (N, D)
+    y : int array of shape (N,)
+    learning_rate, regularization : float
+        As for :func:`train`.
+    mode : {"JAX", "NUMBA"}
+        The compiler.
+    on : {"cpu", "gpu"}, optional
+        The device; left out, the one that :func:`unrolled.backend.device` names.
+
+    Attributes
+    ----------
+    parameters : Parameters of shared variables
+    step : callable
+        Takes one step of gradient descent and returns the loss *before* it.
+    loss : callable
+        Returns the loss, and changes nothing.
+    predict : callable
+        Names the most probable class of each row of a matrix (any number of rows, D).
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        X: np.ndarray,
+        y: np.ndarray,
+        learning_rate: float,
+        regularization: float = 0.0,
+        mode: str = "JAX",
+        on: str | None = None,
+    ) -> None:
+        names = Parameters._fields
+        self.parameters = Parameters(*map(backend.shared, parameters, names))
+        examples, classes = backend.shared(X, "X"), backend.shared(y, "y")
+        loss = theano_loss(self.parameters, examples, classes, regularization)
+        updates = sgd(loss, self.parameters, learning_rate)
+        self.step = backend.function([], loss, updates, mode=mode, on=on)
+        self.loss = backend.function([], loss, mode=mode, on=on)
+        x = pt.matrix("x", shape=(None, X.shape[1]))
+        scores = theano_scores(self.parameters, x)
+        self.predict = backend.function([x], scores.argmax(axis=1), mode=mode, on=on)
+
+    def values(self) -> Parameters:
+        """The parameters as they are now, as NumPy arrays."""
+        return Parameters(*map(backend.value_of, self.parameters))
