@@ -266,16 +266,11 @@ def measure(call: Callable[[], Any], repeats: int = 20, warm_up: int = 3) -> Tim
 
 def processor() -> str:
     """The processor's name as the system gives it, such as ``"AMD EPYC 7B13"``."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = [
-                line.split(":", 1)[1].strip()
-                for line in lines
-                if line.startswith("model name")
-            ]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def cores() -> int:
