@@ -139,7 +139,7 @@ def _sum_in_own_precision(fgraph, node):
     PyTensor sums them in float64 unless told otherwise. JAX would warn that it cannot, and a GPU
     would be slow at it.
     """
-    if node.outputs[0].dtype == "float32" and node.op.acc_dtype != "float32":
+    if node.outputs[0].dtype == "float32" and node.op.acc_dtype == "float64":
         return [node.op.clone(acc_dtype="float32")(*node.inputs)]
     return None
 

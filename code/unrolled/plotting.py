@@ -1,0 +1,294 @@
+"""The book's house style, and the figures that more than one chapter needs.
+
+Backgrounds are transparent and inks are dark: the site turns them light in its dark mode. The
+colors stay apart for color-blind eyes, and markers or line styles always say the same thing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import igraph
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+INK = "#24292f"
+GRAY = "#6b7280"
+#: The classes' and curves' colors, in order of use (after Okabe and Ito, 2008).
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#a3478c", "#8a6d00", "#3b9ecf")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+
+STYLE: Mapping[str, Any] = {
+    "figure.figsize": (6.4, 3.6),
+    "figure.facecolor": "none",
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": GRAY,
+    "axes.labelcolor": INK,
+    "axes.titlesize": "medium",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.prop_cycle": mpl.cycler(color=COLORS) + mpl.cycler(linestyle=LINES),
+    "font.size": 10,
+    "font.sans-serif": ["DejaVu Sans"],
+    "mathtext.fontset": "stix",
+    "text.color": INK,
+    "xtick.color": GRAY,
+    "ytick.color": GRAY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "unrolled",  # the same figure is the same file
+}
+
+
+def use_house_style() -> None:
+    """Set matplotlib's defaults to the book's, and notebook figures to SVG."""
+    mpl.rcParams.update(STYLE)
+    if "inline" in mpl.get_backend():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg")
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure to a file on white ground, making its folder where it is missing.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    path : Path
+        The ending names the format, such as ``.png`` or ``.svg``.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor="white", dpi=150)
+    plt.close(figure)
+    return path
+
+
+# ------------------------------------------------------------------------------ classification
+
+
+def scatter_classes(ax: Axes, X: np.ndarray, y: np.ndarray, size: float = 16) -> None:
+    """Draw examples (N, 2), each class in y (N,) with a color and a marker of its own."""
+    for c in np.unique(y):
+        ax.scatter(
+            *X[y == c].T,
+            s=size,
+            color=COLORS[c],
+            marker=MARKERS[c],
+            edgecolor="white",
+            linewidth=0.4,
+            label=f"class {c}",
+        )
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+
+
+def decision_boundary(
+    ax: Axes,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    X: np.ndarray,
+    y: np.ndarray,
+    size: float = 16,
+) -> None:
+    """Shade the plane by class probabilities and draw the line where the verdict changes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    probabilities : callable
+        From points (M, 2) to class probabilities (M, C).
+    X, y : arrays of shape (N, 2) and (N,)
+        The examples to draw on top.
+    size : float
+        The markers' area in square points.
+    """
+    (left, low), (right, high) = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
+    x1, x2 = np.meshgrid(np.linspace(left, right, 160), np.linspace(low, high, 160))
+    p = probabilities(np.column_stack([x1.ravel(), x2.ravel()]))
+    tints = 1 - 0.45 * (1 - np.array([to_rgb(color) for color in COLORS[: p.shape[1]]]))
+    ax.imshow(
+        (p @ tints).reshape(*x1.shape, 3).clip(0, 1),
+        extent=(left, right, low, high),
+        origin="lower",
+        interpolation="bilinear",
+    )
+    for c in range(1 if p.shape[1] == 2 else 0, p.shape[1]):
+        lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)  # above 0: class c wins
+        ax.contour(x1, x2, lead.reshape(x1.shape), [0], colors=INK, linewidths=1.2)
+    scatter_classes(ax, X, y, size)
+    ax.set(xlim=(left, right), ylim=(low, high))
+
+
+def loss_curve(
+    ax: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str = "pass"
+) -> None:
+    """Draw losses over time.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : mapping
+        From a label to (passes, losses), two sequences of one length.
+    x : str
+        What the horizontal axis counts.
+    """
+    for label, (passes, losses) in curves.items():
+        ax.plot(passes, losses, label=label)
+    ax.set(xlabel=x, ylabel="loss (nats)")
+    if len(curves) > 1:
+        ax.legend()
+
+
+# ------------------------------------------------------------------------------------ diagrams
+
+
+def network_diagram(
+    ax: Axes, layers: Sequence[Sequence[str]], titles: Sequence[str], weights: Sequence[str]
+) -> None:
+    """Draw a feed-forward network: a column of units per layer, a line per weight.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    layers : sequence of sequences of str
+        The units' labels, layer by layer.
+    titles : sequence of str
+        A name above each layer.
+    weights : sequence of str
+        A name above the lines between each layer and the next.
+    """
+    tallest = max(map(len, layers))
+    places = [
+        [(2.4 * i, 0.9 * (j - (len(units) - 1) / 2)) for j in reversed(range(len(units)))]
+        for i, units in enumerate(layers)
+    ]
+    for before, after in zip(places, places[1:]):
+        for x0, y0 in before:
+            for x1, y1 in after:
+                ax.plot([x0, x1], [y0, y1], "-", color=GRAY, linewidth=0.8, zorder=1)
+    for i, (units, column) in enumerate(zip(layers, places)):
+        for label, place in zip(units, column):
+            color = COLORS[i % len(COLORS)]
+            ax.add_patch(Circle(place, 0.32, facecolor="white", edgecolor=color, lw=1.8, zorder=2))
+            ax.text(*place, label, ha="center", va="center", zorder=3)
+    top = 0.45 * tallest + 0.25
+    for i, title in enumerate(titles):
+        ax.text(2.4 * i, top, title, ha="center", va="bottom")
+    for i, name in enumerate(weights):
+        ax.text(2.4 * i + 1.2, -top, name, ha="center", va="top", color=GRAY)
+    ax.set(xlim=(-0.9, 2.4 * (len(layers) - 1) + 0.9), ylim=(-top - 0.4, top + 0.4))
+    ax.set_aspect("equal")
+    ax.axis("off")
+
+
+def _op_name(op: Any) -> str:
+    """A short name for an operation: ``tanh``, ``dot``, ``sum`` …"""
+    scalar_op = getattr(op, "scalar_op", None)
+    name = getattr(scalar_op, "name", None) or type(scalar_op or op).__name__
+    return {"CAReduce": "reduce", "add": "+", "Add": "+", "mul": "×", "Mul": "×"}.get(name, name)
+
+
+def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
+    """Draw a PyTensor graph: data in rounded boxes, operations in plain text, from top to bottom.
+
+    Parameters
+    ----------
+    outputs : sequence of symbolic variables
+        What the graph computes; it is followed back to its inputs.
+    scale : float
+        1 for a graph that fills a column of the page.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    labels: list[str] = []
+    kinds: list[str] = []
+    edges: list[tuple[int, int]] = []
+    numbers: dict[Any, int] = {}
+
+    def number_of(variable: Any) -> int:
+        key = variable.owner or variable
+        if key in numbers:
+            return numbers[key]
+        if variable.owner is None:
+            constant = hasattr(variable, "data")
+            label = f"{np.ravel(variable.data)[0]:.3g}" if constant else str(variable)
+            if constant and np.size(variable.data) > 1:
+                label += " …"
+            kind = "constant" if constant else "input"
+            sources = []
+        else:
+            label, kind = _op_name(variable.owner.op), "operation"
+            sources = [number_of(source) for source in variable.owner.inputs]
+        numbers[key] = number = len(labels)
+        labels.append(label)
+        kinds.append(kind)
+        edges.extend((source, number) for source in sources)
+        return number
+
+    for i, output in enumerate(outputs):
+        edges.append((number_of(output), len(labels)))
+        labels.append(output.name or f"output {i}" if len(outputs) > 1 else "output")
+        kinds.append("output")
+
+    # A node stands one layer below the lowest of its sources. (Edges come sorted so that a
+    # node's own layer is known before it is used.)
+    layer = [0] * len(labels)
+    for start, end in sorted(edges, key=lambda edge: edge[1]):
+        layer[end] = max(layer[end], layer[start] + 1)
+    graph = igraph.Graph(n=len(labels), edges=edges, directed=True)
+    places = np.array(graph.layout_sugiyama(layers=layer).coords)[: len(labels)]
+    width, height = places.max(axis=0) - places.min(axis=0)
+    figure, ax = plt.subplots(
+        figsize=(scale * (0.62 * width + 1.2), scale * (0.48 * height + 0.6))
+    )
+    colors = {"input": COLORS[0], "constant": GRAY, "operation": INK, "output": COLORS[1]}
+    for start, end in edges:
+        (x0, y0), (x1, y1) = places[start], places[end]
+        ax.annotate(
+            "",
+            (x1, y1 - 0.3),
+            (x0, y0 + 0.3),
+            arrowprops={"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
+        )
+    for (x, y), label, kind in zip(places, labels, kinds):
+        box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": colors[kind]}
+        ax.text(
+            x,
+            y,
+            label,
+            ha="center",
+            va="center",
+            fontsize=8 * scale,
+            color=colors[kind],
+            bbox=None if kind == "operation" else box,
+        )
+    (left, low), (right, high) = places.min(axis=0), places.max(axis=0)
+    ax.set(xlim=(left - 0.8, right + 0.8), ylim=(high + 0.5, low - 0.5))
+    ax.axis("off")
+    return figure
