@@ -1,0 +1,79 @@
+# The front door of the book. `make` alone lists what it can do.
+
+VENV   ?= .venv
+PYTHON ?=
+PORT   ?= 8000
+PY     := "$(VENV)/bin/python"
+
+# DEVICE=cpu|gpu and BUDGET=smoke|cpu|gpu steer the chapters, the scripts and the tests.
+ifdef DEVICE
+export UNROLLED_DEVICE := $(DEVICE)
+endif
+ifdef BUDGET
+export UNROLLED_BUDGET := $(BUDGET)
+endif
+
+# Another environment, active in the shell, stays out of this one.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX JUPYTER_PATH
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT
+export PIP_USER := 0
+export PYTHONNOUSERSITE := 1
+export PYTHON
+
+CODE := code tests book/_tools benchmarks conf.py
+
+# Any Python can start environment.py, which finds the one to build with.
+define ENVIRONMENT
+@for python in $(PY) "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
+    if "$$python" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
+        exec "$$python" -I book/_tools/environment.py "$(VENV)" $(1); \
+    fi; \
+done; \
+echo "Error: there is no python3 here: install Python 3.11 to 3.13, or name it with PYTHON=" >&2; \
+exit 2
+endef
+
+.PHONY: help html test serve scripts-help bench lock clean distclean environment test-environment
+.NOTPARALLEL:
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+html: environment ## build the book in _build/html; chapters are executed where they changed
+	@$(PY) book/_tools/execute.py
+	@$(PY) -m sphinx -q -b html -c . -d _build/doctrees book _build/html
+	@echo "The book: _build/html/index.html"
+	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'
+
+test: test-environment ## check the code and run all tests
+	@$(PY) -m ruff check --quiet $(CODE)
+	@$(PY) -m ruff format --check --quiet $(CODE)
+	@$(PY) -m pytest
+
+serve: html ## show the book at http://127.0.0.1:8000 (PORT=8000)
+	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+scripts-help: environment ## print the options of each script in code/
+	@for script in code/*.py; do $(PY) "$$script" --help || exit; echo; done
+
+bench: environment ## time the training step beside other libraries
+	@$(PY) benchmarks/large_step.py
+
+lock: test-environment ## resolve the pins in requirements*.txt anew from the .in files
+	@for name in requirements requirements-test requirements-gpu; do \
+	    echo "Resolving $$name.in"; \
+	    $(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	        --custom-compile-command "make lock" --output-file $$name.txt $$name.in || exit 2; \
+	done
+
+clean: ## remove what was built: _build
+	rm -rf _build
+
+distclean: clean ## remove the environment too: .venv
+	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi
+
+environment:
+	$(call ENVIRONMENT,requirements.txt)
+
+test-environment:
+	$(call ENVIRONMENT,requirements.txt requirements-test.txt)
