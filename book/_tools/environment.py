@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -46,8 +47,7 @@ FAILURES = (
         "choose another Python with PYTHON=",
     ),
     (
-        "NewConnectionError|NameResolutionError|ConnectTimeout|Read timed out|SSLError|"
-        "ProxyError|Max retries exceeded|Connection broken|Network is unreachable",
+        "[Cc]onnection broken|Max retries exceeded|timed out|ssl certificate|SSLError",
         "the package index cannot be reached: look at the network, and at pip's settings "
         "where there is a proxy or an index of your own (pip config list)",
     ),
@@ -205,11 +205,14 @@ def run(command, venv, progress):
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
         )
-    with process:
+    try:
         while process.poll() is None:
             log = LOG.read_bytes()[begin:].decode(errors="replace")
             progress.show(stage(log, len(whole(venv) - before)))
             time.sleep(0.3)
+    finally:  # stopped: nothing goes on behind the reader's back
+        process.terminate()
+        process.wait()
     progress.end()
     if process.returncode == 0:
         return
@@ -279,6 +282,7 @@ def main(arguments):
     """Install what is missing; the exit status is 0, or 2 with one line on the reason."""
     venv, requirements = Path(arguments[0]), arguments[1:]
     asked = os.environ.get("PYTHON", "").strip()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if sees_gpu():
         requirements.append("requirements-gpu.txt")
     try:
