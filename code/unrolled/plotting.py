@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from pytensor.scalar import Composite
+from pytensor.tensor.elemwise import CAReduce
 
 INK = "#24292f"
 GRAY = "#6b7280"
@@ -207,9 +209,17 @@ def network_diagram(
 
 def _op_name(op: Any) -> str:
     """A short name for an operation: ``tanh``, ``dot``, ``sum`` …"""
+    op = getattr(op, "core_op", op)  # a matrix product over a batch is a matrix product
+    if hasattr(op, "new_order"):  # axes added, dropped or exchanged, no number touched
+        return "transpose" if op.is_transpose else "expand"
     scalar_op = getattr(op, "scalar_op", None)
+    if isinstance(op, CAReduce):
+        return {"add": "sum", "mul": "product"}.get(str(scalar_op), str(scalar_op))
+    if isinstance(scalar_op, Composite):
+        # An expression in i0, i1, …: several steps in one pass over memory.
+        return str(scalar_op).removeprefix("Composite{").removesuffix("}").strip("()")
     name = getattr(scalar_op, "name", None) or type(scalar_op or op).__name__
-    return {"CAReduce": "reduce", "add": "+", "Add": "+", "mul": "×", "Mul": "×"}.get(name, name)
+    return {"add": "+", "sub": "−", "mul": "×", "true_div": "÷"}.get(name.lower(), name.lower())
 
 
 def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
@@ -253,14 +263,17 @@ def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
 
     for i, output in enumerate(outputs):
         edges.append((number_of(output), len(labels)))
-        labels.append(output.name or f"output {i}" if len(outputs) > 1 else "output")
+        labels.append(output.name or (f"output {i}" if len(outputs) > 1 else "output"))
         kinds.append("output")
 
-    # A node stands one layer below the lowest of its sources. (Edges come sorted so that a
-    # node's own layer is known before it is used.)
+    # A node stands one layer below the lowest of its sources, which have smaller numbers than
+    # it has; data stands just above its first use.
     layer = [0] * len(labels)
     for start, end in sorted(edges, key=lambda edge: edge[1]):
         layer[end] = max(layer[end], layer[start] + 1)
+    for node, kind in enumerate(kinds):
+        if kind in ("input", "constant"):
+            layer[node] = min(layer[end] for start, end in edges if start == node) - 1
     graph = igraph.Graph(n=len(labels), edges=edges, directed=True)
     places = np.array(graph.layout_sugiyama(layers=layer).coords)[: len(labels)]
     width, height = places.max(axis=0) - places.min(axis=0)

@@ -1,0 +1,243 @@
+"""What the book adds to Sphinx.
+
+``{source} unrolled.network.softmax``
+    shows a function or class as it stands in the tested package, its docstring cut to one line.
+``{solution}``
+    hides the rest of its section until the reader opens it.
+``{provenance}``
+    says where and when the outputs of a page were made.
+``{executed-pages}``
+    lists that for all pages.
+
+Mathematics becomes MathML when the site is built: it needs no script, and copies as text.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import importlib
+import inspect
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import math_core
+from chapters import BUILD, executed_pages
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.logging import getLogger
+from sphinx.util.math import get_node_equation_number
+
+logger = getLogger(__name__)
+
+# ------------------------------------------------------------------------------- mathematics
+
+
+@cache
+def _to_mathml(latex: str, display: bool) -> str:
+    converter = math_core.LatexToMathML(annotation=True)
+    return converter.convert_with_local_state(latex, displaystyle=display)
+
+
+def _mathml(translator, node: nodes.Element, display: bool) -> str:
+    try:
+        return _to_mathml(node.astext().strip(), display)
+    except math_core.LatexError as error:
+        logger.warning("mathematics: %s", error, location=node)
+        return f"<code>{html.escape(node.astext())}</code>"
+
+
+def visit_math(translator, node: nodes.math) -> None:
+    """Write a formula in a line of text."""
+    translator.body.append(_mathml(translator, node, display=False))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, with its number where it has one."""
+    translator.body.append(
+        translator.starttag(node, "div", CLASS="math-block", role="group", tabindex="0")
+    )
+    translator.body.append(_mathml(translator, node, display=True))
+    if node.get("number"):
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+# ------------------------------------------------------------------------- the package's code
+
+
+def shown_source(dotted: str) -> tuple[Path, str]:
+    """The file and the code of ``unrolled.MODULE.NAME``, with a docstring of one line.
+
+    Raises
+    ------
+    AttributeError, ImportError
+        If there is no such thing.
+    """
+    module_name, _, name = dotted.rpartition(".")
+    thing = getattr(importlib.import_module(module_name), name)
+    source = inspect.getsource(thing)
+    lines = source.splitlines()
+    for node in reversed(list(ast.walk(ast.parse(source)))):
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        docstring = ast.get_docstring(node)
+        if docstring and "\n" in docstring:
+            first = node.body[0]
+            indent = " " * first.col_offset
+            prefix = "r" if "\\" in docstring.splitlines()[0] else ""
+            quoted = f'{indent}{prefix}"""{docstring.splitlines()[0]}"""'
+            lines[first.lineno - 1 : first.end_lineno] = [quoted]
+    return Path(inspect.getsourcefile(thing)), "\n".join(lines) + "\n"
+
+
+class Source(SphinxDirective):
+    """Show a function or class from the tested package."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Make the block, with a caption that links to the reference."""
+        dotted = self.arguments[0]
+        try:
+            path, code = shown_source(dotted)
+        except (AttributeError, ImportError) as error:
+            raise self.error(f"source: {error}") from error
+        self.env.note_dependency(str(path))
+        block = nodes.literal_block(code, code, language="python")
+        self.set_source_info(block)
+        text = f"{{py:obj}}`{dotted}`, in `code/unrolled/{path.name}`"
+        caption = nodes.caption()
+        caption += self.parse_inline(text)[0]
+        # (Not numbered: a container without a name for figures to count.)
+        return [nodes.container("", caption, block, classes=["package-source"])]
+
+
+# ----------------------------------------------------------------------------------- solutions
+
+
+class solution(nodes.General, nodes.Element):  # noqa: N801  (docutils names nodes so)
+    """What an exercise's reader opens when ready."""
+
+
+class Solution(SphinxDirective):
+    """Mark where the solution of an exercise begins. It ends with its section."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a mark for :class:`GatherSolutions`."""
+        return [solution()]
+
+
+class GatherSolutions(SphinxTransform):
+    """Move all that follows a solution's mark into it.
+
+    (MyST-NB knows code cells at the top level only, so the mark cannot enclose them from the start.)
+    """
+
+    default_priority = 10
+
+    def apply(self, **kwargs: object) -> None:
+        """Gather the nodes."""
+        for mark in list(self.document.findall(solution)):
+            rest = mark.parent.children[mark.parent.index(mark) + 1 :]
+            for node in rest:
+                mark.parent.remove(node)
+            mark.extend(rest)
+
+
+def visit_solution(translator, node: solution) -> None:
+    """Open a box that needs no script."""
+    translator.body.append('<details class="solution"><summary>Solution</summary>\n')
+
+
+def depart_solution(translator, node: solution) -> None:
+    """Close it."""
+    translator.body.append("</details>\n")
+
+
+# ---------------------------------------------------------------------------------- provenance
+
+
+def provenance_of(page: str) -> dict | None:
+    """Who made a page's outputs; None where it has not been executed."""
+    try:
+        text = (BUILD / "executed" / f"{page}.ipynb").read_text(encoding="utf-8")
+        return json.loads(text)["metadata"]["unrolled"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day:%B} {day.day}, {day.year}"
+
+
+def _machine(made: dict) -> str:
+    if made["device"] == "gpu":
+        return f"a GPU ({made['name']})"
+    return f"a CPU ({made['name']}, {made['cores']} cores)"
+
+
+class Provenance(SphinxDirective):
+    """Say where and when the outputs of this page were made."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the line at the foot of the page."""
+        made = provenance_of(self.env.docname)
+        if made is None:
+            return []
+        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+        commit = f", commit {made['commit']}" if made["commit"] else ""
+        text = (
+            f"The outputs on this page were made on {_day(made['date'])} on {_machine(made)} "
+            f"in {made['seconds']:.0f} s, with {versions}; budget “{made['budget']}”{commit}."
+        )
+        return [nodes.paragraph(text, text, classes=["provenance"])]
+
+
+class ExecutedPages(SphinxDirective):
+    """List all executed pages: device, day, seconds."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        rows = ["| page | device | made on | seconds |", "|:--|:--|:--|--:|"]
+        total = 0.0
+        for page in executed_pages():
+            self.env.note_dependency(str(BUILD / "executed" / f"{page}.ipynb"))
+            if made := provenance_of(page):
+                total += made["seconds"]
+                rows.append(
+                    f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made['date'])} "
+                    f"| {made['seconds']:.0f} |"
+                )
+        rows.append(f"| **all** | | | **{total:.0f}** |")
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
+def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
+    """Build a page anew when its outputs were made anew."""
+    if docname in executed_pages():
+        app.env.note_dependency(str(BUILD / "executed" / f"{docname}.ipynb"))
+
+
+def setup(app: Sphinx) -> dict:
+    """Add all this to Sphinx."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    app.add_directive("source", Source)
+    app.add_directive("solution", Solution)
+    app.add_node(solution, html=(visit_solution, depart_solution))
+    app.add_transform(GatherSolutions)
+    app.add_directive("provenance", Provenance)
+    app.add_directive("executed-pages", ExecutedPages)
+    app.connect("source-read", depend_on_outputs)
+    app.config.html_math_renderer = "mathml"
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
