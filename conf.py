@@ -6,9 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "code")]
 
-from chapters import BUILD  # noqa: E402
-
 import unrolled  # noqa: E402
+from chapters import BUILD  # noqa: E402
 
 project = "Unrolled"
 author = "the authors of Unrolled"
@@ -36,7 +35,13 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = -1
 nb_merge_streams = True
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_enable_extensions = [
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "fieldlist",
+]
 myst_heading_anchors = 3
 numfig = True
 math_numfig = True

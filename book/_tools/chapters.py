@@ -54,7 +54,7 @@ def _without_docstrings(tree: ast.AST) -> str:
 
 
 def _imports(tree: ast.AST) -> set[str]:
-    """The modules of the package that a piece of code imports: ``network``, ``updates`` …"""
+    """The modules of the package that a piece of code imports, such as ``network``."""
     dotted = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -75,7 +75,9 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
 def fingerprint(page: str, device: str, budget: str) -> str:
     """A hash of everything that the outputs of a page depend on."""
     cells = [cell.source for cell in read_page(page).cells if cell.cell_type == "code"]
-    code = "\n".join(line for cell in cells for line in cell.splitlines() if line[:1] not in "%!")
+    code = "\n".join(
+        line for cell in cells for line in cell.splitlines() if line[:1] not in "%!"
+    )
     todo, modules = _imports(ast.parse(code)), set()
     while todo:
         name = todo.pop()
@@ -83,7 +85,12 @@ def fingerprint(page: str, device: str, budget: str) -> str:
         todo |= _module(name)[1] - modules
 
     digest = hashlib.sha256()
-    for part in (*cells, *(_module(name)[0] for name in sorted(modules)), device, budget):
+    for part in (
+        *cells,
+        *(_module(name)[0] for name in sorted(modules)),
+        device,
+        budget,
+    ):
         digest.update(part.encode())
         digest.update(b"\0")
     for path in sorted(PACKAGE.glob("data/*")):

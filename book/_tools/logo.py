@@ -27,7 +27,8 @@ def draw() -> str:
     ground = y + 2 + SPACING * TURNS
     stops = [34 + 15 * i for i in range(STEPS)]
     circles = "".join(
-        f'<circle cx="{stop}" cy="{ground:.1f}" r="4.2" fill="{STEP}"/>' for stop in stops
+        f'<circle cx="{stop}" cy="{ground:.1f}" r="4.2" fill="{STEP}"/>'
+        for stop in stops
     )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="3 7 68 29" width="68" height="29">'

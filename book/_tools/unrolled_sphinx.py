@@ -24,13 +24,14 @@ from functools import cache
 from pathlib import Path
 
 import math_core
-from chapters import BUILD, executed_pages
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
+
+from chapters import BUILD, executed_pages
 
 logger = getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Solution(SphinxDirective):
 class GatherSolutions(SphinxTransform):
     """Move all that follows a solution's mark into it.
 
-    (MyST-NB knows code cells at the top level only, so the mark cannot enclose them from the start.)
+    (MyST-NB knows code cells at the top level only, so the mark cannot enclose them.)
     """
 
     default_priority = 10
@@ -195,7 +196,9 @@ class Provenance(SphinxDirective):
         made = provenance_of(self.env.docname)
         if made is None:
             return []
-        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+        versions = ", ".join(
+            f"{name} {number}" for name, number in made["versions"].items()
+        )
         commit = f", commit {made['commit']}" if made["commit"] else ""
         text = (
             f"The outputs on this page were made on {_day(made['date'])} on {_machine(made)} "

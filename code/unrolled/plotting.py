@@ -7,6 +7,7 @@ colors stay apart for color-blind eyes, and markers or line styles always say th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,9 @@ def decision_boundary(
 
 
 def loss_curve(
-    ax: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str = "pass"
+    ax: Axes,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x: str = "pass",
 ) -> None:
     """Draw losses over time.
 
@@ -169,7 +172,10 @@ def loss_curve(
 
 
 def network_diagram(
-    ax: Axes, layers: Sequence[Sequence[str]], titles: Sequence[str], weights: Sequence[str]
+    ax: Axes,
+    layers: Sequence[Sequence[str]],
+    titles: Sequence[str],
+    weights: Sequence[str],
 ) -> None:
     """Draw a feed-forward network: a column of units per layer, a line per weight.
 
@@ -185,17 +191,24 @@ def network_diagram(
     """
     tallest = max(map(len, layers))
     places = [
-        [(2.4 * i, 0.9 * (j - (len(units) - 1) / 2)) for j in reversed(range(len(units)))]
+        [
+            (2.4 * i, 0.9 * (j - (len(units) - 1) / 2))
+            for j in reversed(range(len(units)))
+        ]
         for i, units in enumerate(layers)
     ]
-    for before, after in zip(places, places[1:]):
+    for before, after in pairwise(places):
         for x0, y0 in before:
             for x1, y1 in after:
                 ax.plot([x0, x1], [y0, y1], "-", color=GRAY, linewidth=0.8, zorder=1)
     for i, (units, column) in enumerate(zip(layers, places)):
         for label, place in zip(units, column):
             color = COLORS[i % len(COLORS)]
-            ax.add_patch(Circle(place, 0.32, facecolor="white", edgecolor=color, lw=1.8, zorder=2))
+            ax.add_patch(
+                Circle(
+                    place, 0.32, facecolor="white", edgecolor=color, lw=1.8, zorder=2
+                )
+            )
             ax.text(*place, label, ha="center", va="center", zorder=3)
     top = 0.45 * tallest + 0.25
     for i, title in enumerate(titles):
@@ -208,7 +221,7 @@ def network_diagram(
 
 
 def _op_name(op: Any) -> str:
-    """A short name for an operation: ``tanh``, ``dot``, ``sum`` …"""
+    """A short name for an operation, such as ``tanh`` or ``dot``."""
     op = getattr(op, "core_op", op)  # a matrix product over a batch is a matrix product
     if hasattr(op, "new_order"):  # axes added, dropped or exchanged, no number touched
         return "transpose" if op.is_transpose else "expand"
@@ -219,7 +232,9 @@ def _op_name(op: Any) -> str:
         # An expression in i0, i1, …: several steps in one pass over memory.
         return str(scalar_op).removeprefix("Composite{").removesuffix("}").strip("()")
     name = getattr(scalar_op, "name", None) or type(scalar_op or op).__name__
-    return {"add": "+", "sub": "−", "mul": "×", "true_div": "÷"}.get(name.lower(), name.lower())
+    return {"add": "+", "sub": "−", "mul": "×", "true_div": "÷"}.get(
+        name.lower(), name.lower()
+    )
 
 
 def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
@@ -280,17 +295,32 @@ def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
     figure, ax = plt.subplots(
         figsize=(scale * (0.62 * width + 1.2), scale * (0.48 * height + 0.6))
     )
-    colors = {"input": COLORS[0], "constant": GRAY, "operation": INK, "output": COLORS[1]}
+    colors = {
+        "input": COLORS[0],
+        "constant": GRAY,
+        "operation": INK,
+        "output": COLORS[1],
+    }
     for start, end in edges:
         (x0, y0), (x1, y1) = places[start], places[end]
         ax.annotate(
             "",
             (x1, y1 - 0.3),
             (x0, y0 + 0.3),
-            arrowprops={"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": GRAY,
+                "lw": 0.8,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
         )
     for (x, y), label, kind in zip(places, labels, kinds):
-        box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": colors[kind]}
+        box = {
+            "boxstyle": "round,pad=0.3",
+            "facecolor": "white",
+            "edgecolor": colors[kind],
+        }
         ax.text(
             x,
             y,
