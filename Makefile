@@ -51,6 +51,8 @@ test: test-environment ## check the code and run all tests
 	@$(PY) -m pytest
 
 serve: html ## show the book at http://127.0.0.1:8000 (PORT=8000)
+	@$(PY) -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null || \
+	    { echo "Error: port $(PORT) cannot be used: choose another with PORT=" >&2; exit 2; }
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 scripts-help: environment ## print the options of each script in code/
