@@ -116,10 +116,10 @@ class Source(SphinxDirective):
         self.env.note_dependency(str(path))
         block = nodes.literal_block(code, code, language="python")
         self.set_source_info(block)
-        text = f"{{py:obj}}`{dotted}`, in `code/unrolled/{path.name}`"
-        caption = nodes.caption()
+        name = dotted.rpartition(".")[2]
+        text = f"{{py:obj}}`{name} <{dotted}>`, from `code/unrolled/{path.name}`"
+        caption = nodes.paragraph(classes=["source-caption"])
         caption += self.parse_inline(text)[0]
-        # (Not numbered: a container without a name for figures to count.)
         return [nodes.container("", caption, block, classes=["package-source"])]
 
 

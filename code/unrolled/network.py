@@ -23,7 +23,7 @@ from unrolled.updates import sgd
 
 
 class Parameters(NamedTuple):
-    """The network's weights and biases, or anything else that comes in the same four shapes."""
+    """The weights and biases, or anything else of the same four shapes."""
 
     W1: Any  # (D, H)
     b1: Any  # (H,)
@@ -60,7 +60,9 @@ def initialize(D: int, H: int, C: int, seed: int = 0) -> Parameters:
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
-    r"""Turn scores into probabilities: :math:`e^{z_j} / \sum_k e^{z_k}` along the last axis.
+    r"""Turn scores into probabilities, along the last axis.
+
+    .. math:: p_j = e^{z_j} / \sum_k e^{z_k}
 
     The largest score is subtracted first. That changes nothing in the quotient, and keeps
     :math:`e^z` from overflowing.
@@ -139,7 +141,7 @@ def loss(
 def gradients(
     parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
 ) -> Parameters:
-    """Backpropagation: the slope of :func:`loss` with respect to each parameter.
+    """Backpropagation: the slope of the loss with respect to each parameter.
 
     The method is that of Rumelhart, Hinton and Williams (1986), "Learning representations by
     back-propagating errors"; chapter 1 derives these lines one by one.
@@ -161,9 +163,7 @@ def gradients(
     delta2 = p  # (N, C): what each score is to blame for
     delta2[np.arange(N), y] -= 1
     delta2 /= N
-    delta1 = (delta2 @ W2.T) * (
-        1 - a1**2
-    )  # (N, H): the blame, passed back through tanh
+    delta1 = (delta2 @ W2.T) * (1 - a1**2)  # (N, H): the blame, passed back
 
     return Parameters(
         W1=X.T @ delta1 + regularization * W1,
@@ -219,7 +219,7 @@ def theano_scores(parameters: Parameters, X: Any) -> Any:
 def theano_loss(
     parameters: Parameters, X: Any, y: Any, regularization: float = 0.0
 ) -> Any:
-    r"""The same loss as :func:`loss`, as a graph.
+    r"""The same loss as in NumPy, as a graph.
 
     The logarithm of a softmax is a difference,
     :math:`\log p_j = z_j - \log \sum_k e^{z_k}`. Written so, it never divides, never takes
