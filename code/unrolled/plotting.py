@@ -237,101 +237,82 @@ def _op_name(op: Any) -> str:
     )
 
 
-def draw_graph(outputs: Sequence[Any], scale: float = 1.0) -> Figure:
-    """Draw a PyTensor graph: data in rounded boxes, operations in plain text, from top to bottom.
-
-    Parameters
-    ----------
-    outputs : sequence of symbolic variables
-        What the graph computes; it is followed back to its inputs.
-    scale : float
-        1 for a graph that fills a column of the page.
-
-    Returns
-    -------
-    matplotlib Figure
-    """
+def _collect(outputs: Sequence[Any]) -> tuple[list[str], list[str], list[tuple]]:
+    """The labels, kinds and edges of a graph's nodes, each after all of its sources."""
     labels: list[str] = []
     kinds: list[str] = []
     edges: list[tuple[int, int]] = []
     numbers: dict[Any, int] = {}
 
-    def number_of(variable: Any) -> int:
-        key = variable.owner or variable
-        if key in numbers:
-            return numbers[key]
-        if variable.owner is None:
-            constant = hasattr(variable, "data")
-            label = f"{np.ravel(variable.data)[0]:.3g}" if constant else str(variable)
-            if constant and np.size(variable.data) > 1:
-                label += " …"
-            kind = "constant" if constant else "input"
-            sources = []
-        else:
-            label, kind = _op_name(variable.owner.op), "operation"
-            sources = [number_of(source) for source in variable.owner.inputs]
-        numbers[key] = number = len(labels)
+    def add(label: str, kind: str, sources: Sequence[Any]) -> int:
+        starts = [number_of(source) for source in sources]
         labels.append(label)
         kinds.append(kind)
-        edges.extend((source, number) for source in sources)
-        return number
+        edges.extend((start, len(labels) - 1) for start in starts)
+        return len(labels) - 1
 
-    for i, output in enumerate(outputs):
-        edges.append((number_of(output), len(labels)))
-        labels.append(output.name or (f"output {i}" if len(outputs) > 1 else "output"))
-        kinds.append("output")
+    def number_of(variable: Any) -> int:
+        node = variable.owner or variable
+        if node not in numbers:
+            if variable.owner is not None:
+                numbers[node] = add(_op_name(node.op), "operation", node.inputs)
+            elif hasattr(variable, "data"):
+                more = " …" if np.size(variable.data) > 1 else ""
+                first = np.ravel(variable.data)[0]
+                numbers[node] = add(f"{first:.3g}{more}", "constant", [])
+            else:
+                numbers[node] = add(str(variable), "input", [])
+        return numbers[node]
 
-    # A node stands one layer below the lowest of its sources, which have smaller numbers than
-    # it has; data stands just above its first use.
-    layer = [0] * len(labels)
+    for output in outputs:
+        add(output.name or "output", "output", [output])
+    return labels, kinds, edges
+
+
+def _place(kinds: Sequence[str], edges: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Where each node stands, (nodes, 2): few crossings, and every edge leads down."""
+    layer = [0] * len(kinds)  # one below the lowest of the sources
     for start, end in sorted(edges, key=lambda edge: edge[1]):
         layer[end] = max(layer[end], layer[start] + 1)
-    for node, kind in enumerate(kinds):
+    for node, kind in enumerate(kinds):  # data: just above its first use
         if kind in ("input", "constant"):
             layer[node] = min(layer[end] for start, end in edges if start == node) - 1
-    graph = igraph.Graph(n=len(labels), edges=edges, directed=True)
-    places = np.array(graph.layout_sugiyama(layers=layer).coords)[: len(labels)]
-    width, height = places.max(axis=0) - places.min(axis=0)
-    figure, ax = plt.subplots(
-        figsize=(scale * (0.62 * width + 1.2), scale * (0.48 * height + 0.6))
-    )
-    colors = {
-        "input": COLORS[0],
-        "constant": GRAY,
-        "operation": INK,
-        "output": COLORS[1],
-    }
+    graph = igraph.Graph(n=len(kinds), edges=edges, directed=True)
+    layout = graph.layout_sugiyama(layers=layer)
+    return np.array(layout.coords)[: len(kinds)]  # the rest are bends of long edges
+
+
+def draw_graph(outputs: Sequence[Any], ax: Axes | None = None) -> None:
+    """Draw a PyTensor graph from top to bottom: data in boxes, operations without.
+
+    Parameters
+    ----------
+    outputs : sequence of symbolic variables
+        What the graph computes; it is followed back to its inputs.
+    ax : matplotlib Axes, optional
+        Left out: a new figure, in a size that suits the graph.
+    """
+    labels, kinds, edges = _collect(outputs)
+    places = _place(kinds, edges)
+    (left, top), (right, bottom) = places.min(axis=0), places.max(axis=0)
+    if ax is None:
+        size = (0.62 * (right - left) + 1.2, 0.48 * (bottom - top) + 0.6)
+        _, ax = plt.subplots(figsize=size)
+    look = {"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
     for start, end in edges:
-        (x0, y0), (x1, y1) = places[start], places[end]
-        ax.annotate(
-            "",
-            (x1, y1 - 0.3),
-            (x0, y0 + 0.3),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": GRAY,
-                "lw": 0.8,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-        )
-    for (x, y), label, kind in zip(places, labels, kinds):
-        box = {
-            "boxstyle": "round,pad=0.3",
-            "facecolor": "white",
-            "edgecolor": colors[kind],
-        }
-        ax.text(
-            x,
-            y,
-            label,
-            ha="center",
-            va="center",
-            fontsize=8 * scale,
-            color=colors[kind],
-            bbox=None if kind == "operation" else box,
-        )
-    (left, low), (right, high) = places.min(axis=0), places.max(axis=0)
-    ax.set(xlim=(left - 0.8, right + 0.8), ylim=(high + 0.5, low - 0.5))
+        tail, head = places[start] + (0, 0.3), places[end] - (0, 0.3)
+        ax.annotate("", head, tail, arrowprops=look)
+    colors = {"input": COLORS[0], "constant": GRAY, "output": COLORS[1]}
+    for place, label, kind in zip(places, labels, kinds):
+        text = ax.text(*place, label, ha="center", va="center", fontsize=8)
+        if kind in colors:
+            text.set_color(colors[kind])
+            text.set_bbox(
+                {
+                    "boxstyle": "round,pad=0.3",
+                    "facecolor": "white",
+                    "edgecolor": colors[kind],
+                }
+            )
+    ax.set(xlim=(left - 0.8, right + 0.8), ylim=(bottom + 0.5, top - 0.5))
     ax.axis("off")
-    return figure
