@@ -306,6 +306,6 @@ def describe() -> dict[str, Any]:
     }
 
 
-if _setting("UNROLLED_DEVICE", DEVICES) == "cpu":
+if os.environ.get("UNROLLED_DEVICE", "").strip().lower() == "cpu":
     jax.config.update("jax_platforms", "cpu")  # do not even look for a GPU
 use_precision("float32")

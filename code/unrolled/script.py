@@ -1,0 +1,107 @@
+"""What the chapter scripts share: their options, and errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from unrolled.backend import BackendError
+
+
+class UserError(Exception):
+    """Something the user can mend; the message says what and how."""
+
+
+def whole(low: int, high: int = 2**32 - 1) -> Callable[[str], int]:
+    """Make a reader of whole numbers between two bounds, for an option's ``type``."""
+
+    def read(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if low <= int(text) <= high:
+                return int(text)
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a whole number from {low} up"
+        )
+
+    return read
+
+
+def amount(text: str) -> float:
+    """Read a number that is finite and not below zero, for an option's ``type``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is anything else.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 up")
+
+
+def options(description: str, figures: str) -> argparse.ArgumentParser:
+    """The options that every script has.
+
+    Parameters
+    ----------
+    description : str
+        The script's docstring; the help shows its first line.
+    figures : str
+        The folder for figures where ``--output`` names none.
+    """
+    parser = argparse.ArgumentParser(
+        description=description.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, help="of data and weights")
+    parser.add_argument(
+        "--output", type=Path, default=Path(figures), help="the folder for figures"
+    )
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, and make the folder for figures before any work is done.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made.
+    """
+    chosen = parser.parse_args()
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def check_loss(loss: float, passes: int) -> None:
+    """Stop a training that has gone astray.
+
+    Raises
+    ------
+    UserError
+        If the loss is infinite or not a number.
+    """
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the loss is {loss} after {passes} passes: choose a smaller --rate"
+        )
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script. A mistake of its user is one line and exit status 2.
+
+    An interruption by Ctrl-C is exit status 130.
+    """
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+    except (BackendError, UserError, OSError) as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        sys.exit(2)
