@@ -74,7 +74,9 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
 
 def fingerprint(page: str, device: str, budget: str) -> str:
     """A hash of everything that the outputs of a page depend on."""
-    cells = [cell.source for cell in read_page(page).cells if cell.cell_type == "code"]
+    cells = [
+        cell.source for cell in read_page(page).cells if cell.cell_type == "code"
+    ]
     code = "\n".join(
         line for cell in cells for line in cell.splitlines() if line[:1] not in "%!"
     )

@@ -91,7 +91,9 @@ def interpreter(command):
 
 def choose(asked):
     """The Python to build with: the one asked for, else the best on the PATH."""
-    names = [asked] if asked else ["python3", "python3.13", "python3.12", "python3.11"]
+    names = (
+        [asked] if asked else ["python3", "python3.13", "python3.12", "python3.11"]
+    )
     found = [python for python in map(interpreter, names) if python]
     if not found:
         raise InstallError(
@@ -141,7 +143,9 @@ def note(version, requirements):
 def is_current(venv, requirements, asked):
     """Whether the environment is whole, up to date and of the Python asked for."""
     if Path(sys.prefix).resolve() != venv.resolve():
-        return False  # started by another Python: that of the environment does not run
+        return (
+            False  # started by another Python: that of the environment does not run
+        )
     python = interpreter(asked) if asked else None
     if asked and (python is None or python.version != sys.version_info[:2]):
         return False
@@ -249,7 +253,11 @@ def install(venv, requirements, asked):
     )
     if not keep:
         chosen = choose(asked)
-        if venv.exists() and not (venv / "pyvenv.cfg").exists() and any(venv.iterdir()):
+        if (
+            venv.exists()
+            and not (venv / "pyvenv.cfg").exists()
+            and any(venv.iterdir())
+        ):
             raise InstallError(
                 f"{venv} holds something else: name another folder with VENV="
             )
@@ -265,7 +273,16 @@ def install(venv, requirements, asked):
         rmtree(str(package))
 
     print("Installing " + " and ".join(requirements), flush=True)
-    pip = [python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    pip = [
+        python,
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--progress-bar",
+        "off",
+    ]
     pip += ["--disable-pip-version-check"]
     pins = [word for name in requirements for word in ("-r", name)]
     run([*pip, *pins], venv, progress)

@@ -59,7 +59,11 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             done += 1
             if terminal:
-                print(f"\r{number} {page}: cell {done} of {total} ", end="", flush=True)
+                print(
+                    f"\r{number} {page}: cell {done} of {total} ",
+                    end="",
+                    flush=True,
+                )
 
     if not terminal:
         print(f"{number} {page}: {total} cells", flush=True)

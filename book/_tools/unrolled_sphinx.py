@@ -61,7 +61,9 @@ def visit_math(translator, node: nodes.math) -> None:
 def visit_math_block(translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number where it has one."""
     translator.body.append(
-        translator.starttag(node, "div", CLASS="math-block", role="group", tabindex="0")
+        translator.starttag(
+            node, "div", CLASS="math-block", role="group", tabindex="0"
+        )
     )
     translator.body.append(_mathml(translator, node, display=True))
     if node.get("number"):
@@ -157,7 +159,9 @@ class GatherSolutions(SphinxTransform):
 
 def visit_solution(translator, node: solution) -> None:
     """Open a box that needs no script."""
-    translator.body.append('<details class="solution"><summary>Solution</summary>\n')
+    translator.body.append(
+        '<details class="solution"><summary>Solution</summary>\n'
+    )
 
 
 def depart_solution(translator, node: solution) -> None:
@@ -234,7 +238,9 @@ def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add all this to Sphinx."""
-    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    app.add_html_math_renderer(
+        "mathml", (visit_math, None), (visit_math_block, None)
+    )
     app.add_directive("source", Source)
     app.add_directive("solution", Solution)
     app.add_node(solution, html=(visit_solution, depart_solution))

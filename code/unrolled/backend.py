@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 import pytensor
+import pytensor.link.jax.dispatch  # now: on import, it sets JAX's precision to its own liking
 from pytensor.compile.mode import get_mode
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.tensor.elemwise import CAReduce
@@ -44,7 +45,9 @@ def _setting(variable: str, allowed: Sequence[str]) -> str | None:
     """The value of an environment variable, or None where it is unset or empty."""
     value = os.environ.get(variable, "").strip().lower()
     if value and value not in allowed:
-        raise BackendError(f"{variable}={value}: expected one of {', '.join(allowed)}")
+        raise BackendError(
+            f"{variable}={value}: expected one of {', '.join(allowed)}"
+        )
     return value or None
 
 
@@ -129,15 +132,13 @@ def use_precision(dtype: str) -> None:
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype={dtype!r}: expected 'float32' or 'float64'")
     pytensor.config.floatX = dtype
-    jax.config.update("jax_enable_x64", dtype == "float64")
 
 
 @node_rewriter([CAReduce])
 def _sum_in_own_precision(fgraph, node):
     """Let sums of float32 numbers accumulate in float32.
 
-    PyTensor sums them in float64 unless told otherwise. JAX would warn that it cannot, and a GPU
-    would be slow at it.
+    PyTensor sums them in float64 unless told otherwise, which a GPU is slow at.
     """
     if node.outputs[0].dtype == "float32" and node.op.acc_dtype == "float64":
         return [node.op.clone(acc_dtype="float32")(*node.inputs)]
@@ -156,11 +157,14 @@ def shared(value: np.ndarray | float, name: str) -> pytensor.compile.SharedVaria
 
     Returns
     -------
-    Shared variable of the value's own, fixed shape: JAX compiles for fixed shapes only.
+    Shared variable
+        Of the value's own, fixed shape, since JAX compiles for fixed shapes only.
     """
     value = np.asarray(value)
     dtype = (
-        "int32" if np.issubdtype(value.dtype, np.integer) else pytensor.config.floatX
+        "int32"
+        if np.issubdtype(value.dtype, np.integer)
+        else pytensor.config.floatX
     )
     return pytensor.shared(value.astype(dtype), name=name, shape=value.shape)
 
@@ -207,7 +211,9 @@ def function(
     if mode not in MODES:
         raise BackendError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
     rewritten = get_mode(mode).register((dfs_rewriter(_sum_in_own_precision), 99.0))
-    compiled = pytensor.function(inputs, outputs, updates=list(updates), mode=rewritten)
+    compiled = pytensor.function(
+        inputs, outputs, updates=list(updates), mode=rewritten
+    )
     compiled.trust_input = True
     if mode == "JAX":
         # A variable that no call updates would stay in NumPy's hands, and cross to the GPU
@@ -266,7 +272,10 @@ def measure(call: Callable[[], Any], repeats: int = 20, warm_up: int = 3) -> Tim
 
 def processor() -> str:
     """The processor's name as the system gives it, such as ``"AMD EPYC 7B13"``."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/cpuinfo", encoding="utf-8") as lines,
+    ):
         for line in lines:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
@@ -308,4 +317,6 @@ def describe() -> dict[str, Any]:
 
 if os.environ.get("UNROLLED_DEVICE", "").strip().lower() == "cpu":
     jax.config.update("jax_platforms", "cpu")  # do not even look for a GPU
+# Graphs name the type of every number they hold, so JAX need not shorten any of them.
+jax.config.update("jax_enable_x64", True)
 use_precision("float32")

@@ -111,7 +111,10 @@ def accuracy(parameters: Parameters, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def loss(
-    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
+    parameters: Parameters,
+    X: np.ndarray,
+    y: np.ndarray,
+    regularization: float = 0.0,
 ) -> float:
     r"""The mean cross-entropy of the correct classes, and a penalty on large weights.
 
@@ -135,11 +138,16 @@ def loss(
     _, p = forward(parameters, X)
     cross_entropy = -np.log(p[np.arange(len(y)), y]).mean()
     W1, _, W2, _ = parameters
-    return float(cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum()))
+    return float(
+        cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum())
+    )
 
 
 def gradients(
-    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
+    parameters: Parameters,
+    X: np.ndarray,
+    y: np.ndarray,
+    regularization: float = 0.0,
 ) -> Parameters:
     """Backpropagation: the slope of the loss with respect to each parameter.
 
@@ -211,7 +219,7 @@ def train(
 
 
 def theano_scores(parameters: Parameters, X: Any) -> Any:
-    """The scores z2 of the classes, before the softmax, as a graph: (N, D) to (N, C)."""
+    """The classes' scores z2, before the softmax: (N, D) to (N, C)."""
     W1, b1, W2, b2 = parameters
     return pt.tanh(X @ W1 + b1) @ W2 + b2
 
@@ -257,10 +265,8 @@ class TheanoNetwork:
     y : int array of shape (N,)
     learning_rate, regularization : float
         As for :func:`train`.
-    mode : {"JAX", "NUMBA"}
-        The compiler.
-    on : {"cpu", "gpu"}, optional
-        The device; left out, the one that :func:`unrolled.backend.device` names.
+    **compiler
+        ``mode`` and ``on``, as for :func:`unrolled.backend.function`.
 
     Attributes
     ----------
@@ -280,19 +286,19 @@ class TheanoNetwork:
         y: np.ndarray,
         learning_rate: float,
         regularization: float = 0.0,
-        mode: str = "JAX",
-        on: str | None = None,
+        **compiler: Any,
     ) -> None:
-        names = Parameters._fields
-        self.parameters = Parameters(*map(backend.shared, parameters, names))
+        self.parameters = Parameters(
+            *map(backend.shared, parameters, Parameters._fields)
+        )
         examples, classes = backend.shared(X, "X"), backend.shared(y, "y")
         loss = theano_loss(self.parameters, examples, classes, regularization)
         updates = sgd(loss, self.parameters, learning_rate)
-        self.step = backend.function([], loss, updates, mode=mode, on=on)
-        self.loss = backend.function([], loss, mode=mode, on=on)
+        self.step = backend.function([], loss, updates, **compiler)
+        self.loss = backend.function([], loss, **compiler)
         x = pt.matrix("x", shape=(None, X.shape[1]))
         scores = theano_scores(self.parameters, x)
-        self.predict = backend.function([x], scores.argmax(axis=1), mode=mode, on=on)
+        self.predict = backend.function([x], scores.argmax(axis=1), **compiler)
 
     def values(self) -> Parameters:
         """The parameters as they are now, as NumPy arrays."""

@@ -58,7 +58,9 @@ def options(description: str, figures: str) -> argparse.ArgumentParser:
         description=description.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--seed", type=whole(0), default=0, help="of data and weights")
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, help="of data and weights"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path(figures), help="the folder for figures"
     )

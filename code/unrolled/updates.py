@@ -17,7 +17,9 @@ Updates = list[tuple[Any, Any]]
 
 
 def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
-    r"""Gradient descent: :math:`\theta \leftarrow \theta - \eta\,\partial L/\partial\theta`.
+    r"""Gradient descent: a step against the slope.
+
+    .. math:: \theta \leftarrow \theta - \eta\,\partial L/\partial\theta
 
     It is *stochastic* when the loss is that of a random minibatch; the rule is the same.
 
@@ -45,5 +47,6 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
     """
     gradients = pytensor.grad(loss, list(parameters))
     return [
-        (p, p - learning_rate * g) for p, g in zip(parameters, gradients, strict=True)
+        (p, p - learning_rate * g)
+        for p, g in zip(parameters, gradients, strict=True)
     ]

@@ -1,0 +1,248 @@
+"""The whole book, built under the smoke budget, as its readers get it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+from chapters import executed_pages  # noqa: E402
+
+CHAPTERS = ("network-from-scratch", "theano-and-the-gpu")
+#: A block on the page shows so many columns without scrolling on a laptop.
+COLUMNS = 88
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without what a developer may have set."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("UNROLLED", "PYTHON"))
+    }
+    return {**kept, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
+
+
+def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, **options
+    )
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Path:
+    """The folder of a book executed and built from nothing, with warnings as errors."""
+    folder = tmp_path_factory.mktemp("book")
+    environment = clean_environment(UNROLLED_BUILD=str(folder))
+    # Kernels bring their own display; MPLBACKEND would take it from them.
+    del environment["MPLBACKEND"]
+    executed = run(sys.executable, ROOT / "book/_tools/execute.py", env=environment)
+    assert executed.returncode == 0, executed.stderr
+    sphinx = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-b",
+        "html",
+    ]
+    arguments = [
+        "-c",
+        ROOT,
+        "-d",
+        folder / "doctrees",
+        ROOT / "book",
+        folder / "html",
+    ]
+    built = run(*sphinx, *arguments, env=environment)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(build) -> dict[str, BeautifulSoup]:
+    """The built pages by name, such as ``appendix/api``."""
+    html = build / "html"
+    skipped = (
+        "_static",
+        "_sphinx_design_static",
+        "genindex",
+        "search",
+        "py-modindex",
+    )
+    return {
+        str(path.relative_to(html).with_suffix("")): BeautifulSoup(
+            path.read_text(encoding="utf-8"), "html.parser"
+        )
+        for path in sorted(html.rglob("*.html"))
+        if not str(path.relative_to(html)).startswith(skipped)
+    }
+
+
+def article(page: BeautifulSoup):
+    return page.select_one("article")
+
+
+def blocks(page: BeautifulSoup) -> list[str]:
+    """The Python blocks of a page, in order, as the copy button would take them."""
+    found = article(page).select(
+        "div.highlight-ipython3 pre, div.highlight-python pre"
+    )
+    return [block.get_text() for block in found]
+
+
+def test_both_chapters_and_all_matter_are_there(pages):
+    wanted = {
+        "index", "preface", "notation", "bibliography", *CHAPTERS,
+        "appendix/from-theano-to-pytensor", "appendix/running-on-a-gpu", "appendix/api",
+        "appendix/colophon",
+    }  # fmt: skip
+    assert wanted <= set(pages)
+
+
+@pytest.mark.parametrize("page", executed_pages())
+def test_cells_run_without_a_warning(build, page):
+    notebook = json.loads((build / "executed" / f"{page}.ipynb").read_text())
+    complaints = [
+        output["text"]
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if output.get("name") == "stderr" or output["output_type"] == "error"
+    ]
+    assert not complaints
+
+
+@pytest.mark.parametrize("page", executed_pages())
+def test_pasted_blocks_run_outside_the_repository(pages, tmp_path, page):
+    script = tmp_path / "pasted.py"
+    script.write_text("\n".join(blocks(pages[page])), encoding="utf-8")
+    done = run(
+        sys.executable, "-W", "error", script, cwd=tmp_path, env=clean_environment()
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_shown_code_fits_the_page(pages, page):
+    wide = [
+        line
+        for block in blocks(pages[page])
+        for line in block.splitlines()
+        if len(line) > COLUMNS
+    ]
+    assert not wide
+
+
+@pytest.mark.parametrize("page", executed_pages())
+def test_pages_say_where_their_outputs_were_made(pages, page):
+    said = article(pages[page]).select_one("p.provenance").get_text()
+    assert re.search(
+        r"made on \w+ \d+, \d{4} on a [CG]PU \(.+\).* in \d+ s, with ", said
+    )
+
+
+def test_outputs_carry_no_machine_paths(build):
+    home = str(Path.home())
+    for path in (build / "executed").rglob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        assert str(ROOT) not in text
+        assert home == "/" or home not in text
+        assert os.uname().nodename not in text
+
+
+def test_no_link_is_dead(pages, build):
+    html = build / "html"
+    anchors = {
+        name: {tag["id"] for tag in page.select("[id]")}
+        for name, page in pages.items()
+    }
+    dead = []
+    for name, page in pages.items():
+        for link in page.select("a[href]"):
+            address = urlsplit(link["href"])
+            if address.scheme or link["href"] == "#":
+                continue
+            target = html / name
+            target = (target.parent / unquote(address.path)).resolve()
+            if address.path and not target.exists():
+                dead.append((name, link["href"]))
+                continue
+            where = (
+                str(target.relative_to(html).with_suffix(""))
+                if address.path
+                else name
+            )
+            known = anchors.get(where)
+            if address.fragment and known and unquote(address.fragment) not in known:
+                dead.append((name, link["href"]))
+    assert not dead
+
+
+def test_every_figure_has_alternative_text_and_caption(pages):
+    for name, page in pages.items():
+        for image in article(page).select("img"):
+            assert len(image.get("alt", "")) > 20, f"{name}: {image['src']}"
+            caption = image.find_parent("figure").select_one("figcaption")
+            assert len(caption.get_text()) > 20, f"{name}: {image['src']}"
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_chapters_have_figures_and_solutions(pages, page):
+    assert len(article(pages[page]).select("figure img")) >= 4
+    solutions = article(pages[page]).select("details.solution")
+    assert len(solutions) >= 5
+    for solution in solutions:
+        assert solution.select("div.highlight-ipython3"), "a solution without code"
+
+
+def test_pages_ask_no_third_party(pages, build):
+    for name, page in pages.items():
+        for tag in page.select("[src], link[href]"):
+            if tag.get("rel") == ["canonical"]:
+                continue
+            address = tag.get("src") or tag.get("href")
+            assert not urlsplit(address).netloc, f"{name}: {tag}"
+    for style in (build / "html" / "_static").rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        assert not re.search(r"""(url\(|@import)\s*["']?(https?:)?//""", text), (
+            style
+        )
+
+
+def test_mathematics_is_mathml(pages):
+    for chapter in CHAPTERS:
+        formulas = article(pages[chapter]).select("math")
+        assert formulas
+    for name, page in pages.items():
+        assert not page.select("math merror"), name
+        text = article(page).get_text()
+        assert not re.search(
+            r"\$[^$\n]*\\[a-z]+", text.replace("annotation", "")
+        ), name
+
+
+def test_nothing_is_left_unresolved(pages):
+    for name, page in pages.items():
+        for code in article(page).select("pre, code, annotation"):
+            code.extract()
+        left = re.search(r"\{[a-z:]+\}`|\?\?|:::|```", article(page).get_text())
+        assert not left, f"{name}: {left}"
+
+
+def test_a_second_run_executes_nothing(build):
+    done = run(
+        sys.executable,
+        ROOT / "book/_tools/execute.py",
+        env=clean_environment(UNROLLED_BUILD=str(build)),
+    )
+    assert done.returncode == 0
+    assert done.stdout == "Outputs are up to date.\n"

@@ -1,0 +1,100 @@
+"""The chapter scripts, run as a reader runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = Path(__file__).parents[1] / "code"
+SCRIPTS = {
+    "network_from_scratch.py": [
+        "--passes",
+        "60",
+        "--hidden",
+        "4",
+        "--points",
+        "40",
+    ],
+    "theano_and_the_gpu.py": ["--passes", "5", "--hidden", "4", "--points", "40"],
+}
+
+
+def run(
+    script: str, *options: str, **variables: str
+) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "UNROLLED_DEVICE": "cpu", **variables}
+    command = [sys.executable, "-W", "error", str(CODE / script), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_names_every_option_with_its_default(script):
+    done = run(script, "--help")
+    assert done.returncode == 0
+    for option in ("--hidden", "--passes", "--seed", "--output"):
+        assert option in done.stdout
+    assert "(default: 0)" in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_it_trains_reports_and_writes_figures(script, tmp_path):
+    folder = tmp_path / "deep" / "folder"
+    done = run(script, *SCRIPTS[script], "--output", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "loss" in done.stdout
+    pictures = sorted(folder.glob("*.png"))
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert str(picture) in done.stdout
+
+
+def test_the_classic_recipe_is_the_default(tmp_path):
+    done = run(
+        "network_from_scratch.py", "--passes", "1001", "--output", str(tmp_path)
+    )
+    assert "loss after 1 pass: 0.432387" in done.stdout
+    assert "loss after 1,001 passes: 0.068947" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "says"),
+    [
+        ("network_from_scratch.py", ["--passes", "0"], "from 1 up"),
+        ("network_from_scratch.py", ["--seed", "-1"], "from 0 up"),
+        ("network_from_scratch.py", ["--noise", "nan"], "from 0 up"),
+        ("network_from_scratch.py", ["--points", "many"], "'many'"),
+        ("network_from_scratch.py", ["--rate", "1e9"], "choose a smaller --rate"),
+        ("theano_and_the_gpu.py", ["--mode", "C"], "--mode"),
+        ("theano_and_the_gpu.py", ["--rate", "1e38", "--points", "50"], "--rate"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(script, options, says, tmp_path):
+    done = run(script, "--output", str(tmp_path / "figures"), *options)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_in_the_way_is_found_before_the_work(tmp_path):
+    (tmp_path / "figures").write_text("mine")
+    done = run("network_from_scratch.py", "--output", str(tmp_path / "figures"))
+    assert done.returncode == 2
+    assert "figures" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "figures").read_text() == "mine"
+
+
+def test_a_wrong_device_is_named(tmp_path):
+    done = run(
+        "theano_and_the_gpu.py",
+        "--output",
+        str(tmp_path),
+        UNROLLED_DEVICE="quantum",
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "UNROLLED_DEVICE=quantum: expected one of cpu, gpu"
+    )
