@@ -216,8 +216,8 @@ def function(
     )
     compiled.trust_input = True
     if mode == "JAX":
-        # A variable that no call updates would stay in NumPy's hands, and cross to the GPU
-        # anew at each call.
+        # A variable that no call updates would stay in NumPy's hands, and would
+        # cross to the GPU anew at each call.
         for variable in compiled.get_shared():
             value = variable.get_value(borrow=True)
             variable.container.storage[0] = jax.device_put(value, jax_device(on))

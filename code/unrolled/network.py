@@ -106,7 +106,7 @@ def predict(parameters: Parameters, X: np.ndarray) -> np.ndarray:
 
 
 def accuracy(parameters: Parameters, X: np.ndarray, y: np.ndarray) -> float:
-    """The share of examples, between 0 and 1, whose class in ``y`` (N,) is the predicted one."""
+    """The share of examples, from 0 to 1, that are put in their class ``y`` (N,)."""
     return float((predict(parameters, X) == y).mean())
 
 
