@@ -1,0 +1,125 @@
+"""Record what Theano 1.0.5 computes, so that the tests can hold `unrolled` to it.
+
+Runs under Python 3.8 with Theano's last release, and does not import `unrolled`, which needs a
+newer Python: README.md beside this file says how. Each model is one function that returns arrays
+by name; `<model>.npz` is what it returned.
+
+    python record_theano.py              # every model
+    python record_theano.py network      # one
+"""
+
+import argparse
+import pathlib
+from collections import OrderedDict
+
+import numpy as np
+import theano
+import theano.tensor as tt
+
+UPDATES = 10
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def descend(start, build_loss, learning_rate):
+    """Record the loss and the gradients at the start, and then some updates.
+
+    `start` maps names to arrays; `build_loss` takes a dict of the shared variables of these names
+    and returns the loss as a graph. Returned are, by name: `start/W1`, `gradient/W1`, `end/W1` for
+    each parameter, and `losses`, of which number i is the loss after i updates.
+    """
+    shared = OrderedDict((k, theano.shared(v, name=k)) for k, v in start.items())
+    loss = build_loss(shared)
+    gradients = tt.grad(loss, list(shared.values()))
+    updates = [(p, p - learning_rate * g) for p, g in zip(shared.values(), gradients)]
+    differentiate = theano.function([], gradients)
+    step = theano.function([], loss, updates=updates)
+    evaluate = theano.function([], loss)
+
+    at_start = differentiate()
+    losses = [step() for _ in range(UPDATES)]  # each is the loss before its update
+    losses.append(evaluate())
+    recorded = {"learning_rate": np.float64(learning_rate), "losses": np.array(losses)}
+    for name, gradient in zip(start, at_start):
+        recorded["start/" + name] = start[name]
+        recorded["gradient/" + name] = gradient
+        recorded["end/" + name] = shared[name].get_value()
+    return recorded
+
+
+# ------------------------------------------------------------------------- the 3-layer network
+
+
+def two_moons(random, count, noise):
+    """Two half circles that reach into each other, `count` points in the plane."""
+    y = np.arange(count) % 2
+    angle = random.uniform(0, np.pi, count)
+    X = np.column_stack([np.cos(angle), np.sin(angle)])
+    X[y == 1] = [1, 0.5] - X[y == 1]
+    return X + noise * random.randn(count, 2), y
+
+
+def clusters(random, count, features, classes):
+    """One cloud of points for each class, near enough to overlap."""
+    y = np.arange(count) % classes
+    return random.randn(classes, features)[y] + random.randn(count, features), y
+
+
+def network_case(random, X, y, hidden, learning_rate, regularization):
+    """Train the classifier on one set of examples."""
+    features, classes = X.shape[1], y.max() + 1
+    start = OrderedDict(
+        W1=random.randn(features, hidden) / np.sqrt(features),
+        b1=random.randn(hidden) / 10,
+        W2=random.randn(hidden, classes) / np.sqrt(hidden),
+        b2=random.randn(classes) / 10,
+    )
+
+    def build_loss(p):
+        a1 = tt.tanh(tt.dot(tt.constant(X), p["W1"]) + p["b1"])
+        probabilities = tt.nnet.softmax(tt.dot(a1, p["W2"]) + p["b2"])
+        losses = tt.nnet.categorical_crossentropy(probabilities, tt.constant(y))
+        penalty = tt.sqr(p["W1"]).sum() + tt.sqr(p["W2"]).sum()
+        return losses.mean() + regularization / 2 * penalty
+
+    recorded = descend(start, build_loss, learning_rate)
+    recorded.update(X=X, y=y, regularization=np.float64(regularization))
+    return recorded
+
+
+def network():
+    """Two classes of points in the plane, and three classes of four features."""
+    random = np.random.RandomState(1)
+    cases = {
+        "moons": network_case(random, *two_moons(random, 60, 0.2), 5, 1.5, 0.01),
+        "clusters": network_case(random, *clusters(random, 45, 4, 3), 6, 0.5, 0.02),
+    }
+    return {f"{case}/{key}": v for case, d in cases.items() for key, v in d.items()}
+
+
+# ------------------------------------------------------------------------------- all the models
+
+MODELS = {"network": network}
+
+
+def main():
+    """Write the file of each model named on the command line, or of all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
+    models = parser.parse_args().models or list(MODELS)
+    unknown = sorted(set(models) - set(MODELS))
+    if unknown:
+        parser.error(f"model {unknown[0]!r}: expected one of {', '.join(MODELS)}")
+    if (theano.__version__, theano.config.floatX) != ("1.0.5", "float64"):
+        parser.error(
+            f"found Theano {theano.__version__} with floatX={theano.config.floatX}, "
+            "expected Theano 1.0.5 with THEANO_FLAGS=floatX=float64"
+        )
+    made_by = np.array(f"Theano {theano.__version__}, NumPy {np.__version__}")
+    for model in models:
+        path = HERE / (model + ".npz")
+        np.savez_compressed(path, made_by=made_by, **MODELS[model]())
+        print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
