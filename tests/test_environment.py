@@ -42,7 +42,9 @@ def write_wheel(folder, name, version):
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     kind = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(
+        folder / f"{name}-{version}-py3-none-any.whl", "w"
+    ) as wheel:
         wheel.writestr(f"{name}.py", f"version = {version}\n")
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", kind)
@@ -86,7 +88,11 @@ def make(folder, *arguments, pythons=None, **variables):
         **variables,
     }
     return subprocess.run(
-        [MAKE, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+        [MAKE, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
 
 

@@ -72,16 +72,34 @@ def device() -> str:
         return "cpu"
     found = "gpu" if jax.default_backend() in ("gpu", "cuda", "rocm") else "cpu"
     if wanted == "gpu" and found == "cpu":
-        raise BackendError(
-            "UNROLLED_DEVICE=gpu, but JAX sees no GPU: install the CUDA build of JAX "
-            "(pip install -r requirements-gpu.txt) and an NVIDIA driver, or choose cpu"
-        )
+        raise _no_gpu("UNROLLED_DEVICE=gpu")
     return found
 
 
+def _no_gpu(wish: str) -> BackendError:
+    return BackendError(
+        f"{wish}, but JAX sees no GPU: install the CUDA build of JAX "
+        "(pip install -r requirements-gpu.txt) and an NVIDIA driver, or choose cpu"
+    )
+
+
 def jax_device(name: str | None = None) -> jax.Device:
-    """The first JAX device of a kind (``"cpu"`` or ``"gpu"``; None: the one that computes)."""
-    return jax.devices(name or device())[0]
+    """Find the first JAX device of a kind.
+
+    Parameters
+    ----------
+    name : {"cpu", "gpu"}, optional
+        Left out: the device that computes.
+
+    Raises
+    ------
+    BackendError
+        If there is no such device.
+    """
+    try:
+        return jax.devices(name or device())[0]
+    except RuntimeError as error:
+        raise _no_gpu(f"device {name!r}") from error
 
 
 # ---------------------------------------------------------------------------------- the budget
@@ -216,11 +234,12 @@ def function(
     )
     compiled.trust_input = True
     if mode == "JAX":
+        place = jax_device(on)
         # A variable that no call updates would stay in NumPy's hands, and would
         # cross to the GPU anew at each call.
         for variable in compiled.get_shared():
             value = variable.get_value(borrow=True)
-            variable.container.storage[0] = jax.device_put(value, jax_device(on))
+            variable.container.storage[0] = jax.device_put(value, place)
     return compiled
 
 

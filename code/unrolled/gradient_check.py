@@ -56,7 +56,8 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     Returns
     -------
     float
-        0 where they agree; also where both are zero throughout.
+        0 where they agree, also where both are zero throughout; not a number where one of them
+        holds something that is none.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     if a.shape != b.shape:
         raise ValueError(f"shapes differ: {a.shape} and {b.shape}")
     size = max(np.abs(a).max(), np.abs(b).max())
-    return float(np.abs(a - b).max() / size) if size > 0 else 0.0
+    return 0.0 if size == 0 else float(np.abs(a - b).max() / size)
 
 
 def check_gradients(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
 
 from unrolled import backend
 from unrolled.updates import sgd
@@ -230,8 +231,9 @@ def theano_loss(
     r"""The same loss as in NumPy, as a graph.
 
     The logarithm of a softmax is a difference,
-    :math:`\log p_j = z_j - \log \sum_k e^{z_k}`. Written so, it never divides, never takes
-    the logarithm of a number that has vanished, and it is faster.
+    :math:`\log p_j = z_j - \log \sum_k e^{z_k}`. Written so, it never divides and never takes
+    the logarithm of a number that has vanished. The largest score is subtracted first, as in
+    :func:`softmax`; it cancels, so the gradient need not know of it.
 
     Parameters
     ----------
@@ -246,10 +248,12 @@ def theano_loss(
         In nats.
     """
     z2 = theano_scores(parameters, X)
-    correct = z2[pt.arange(y.shape[0]), y]
-    cross_entropy = (pt.logsumexp(z2, axis=1) - correct).mean()
+    z = z2 - disconnected_grad(z2.max(axis=1, keepdims=True))
+    correct = z[pt.arange(y.shape[0]), y]
+    cross_entropy = (pt.log(pt.exp(z).sum(axis=1)) - correct).mean()
     W1, _, W2, _ = parameters
-    return cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum())
+    half = pt.cast(regularization / 2, "floatX")
+    return cross_entropy + half * ((W1**2).sum() + (W2**2).sum())
 
 
 class TheanoNetwork:

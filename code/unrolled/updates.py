@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytensor
+import pytensor.tensor as pt
 
 Updates = list[tuple[Any, Any]]
 
@@ -46,7 +47,5 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
     Robbins and Monro (1951), "A stochastic approximation method", equation (8).
     """
     gradients = pytensor.grad(loss, list(parameters))
-    return [
-        (p, p - learning_rate * g)
-        for p, g in zip(parameters, gradients, strict=True)
-    ]
+    eta = pt.cast(learning_rate, "floatX")
+    return [(p, p - eta * g) for p, g in zip(parameters, gradients, strict=True)]

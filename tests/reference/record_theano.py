@@ -30,7 +30,9 @@ def descend(start, build_loss, learning_rate):
     shared = OrderedDict((k, theano.shared(v, name=k)) for k, v in start.items())
     loss = build_loss(shared)
     gradients = tt.grad(loss, list(shared.values()))
-    updates = [(p, p - learning_rate * g) for p, g in zip(shared.values(), gradients)]
+    updates = [
+        (p, p - learning_rate * g) for p, g in zip(shared.values(), gradients)
+    ]
     differentiate = theano.function([], gradients)
     step = theano.function([], loss, updates=updates)
     evaluate = theano.function([], loss)
@@ -38,7 +40,10 @@ def descend(start, build_loss, learning_rate):
     at_start = differentiate()
     losses = [step() for _ in range(UPDATES)]  # each is the loss before its update
     losses.append(evaluate())
-    recorded = {"learning_rate": np.float64(learning_rate), "losses": np.array(losses)}
+    recorded = {
+        "learning_rate": np.float64(learning_rate),
+        "losses": np.array(losses),
+    }
     for name, gradient in zip(start, at_start):
         recorded["start/" + name] = start[name]
         recorded["gradient/" + name] = gradient
@@ -104,7 +109,9 @@ MODELS = {"network": network}
 def main():
     """Write the file of each model named on the command line, or of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
+    parser.add_argument(
+        "models", nargs="*", metavar="model", help=", ".join(MODELS)
+    )
     models = parser.parse_args().models or list(MODELS)
     unknown = sorted(set(models) - set(MODELS))
     if unknown:
