@@ -2,6 +2,7 @@
 """Copy the first figure of the book's front page to where the README shows it."""
 
 import nbformat
+
 from chapters import BOOK, BUILD
 
 
