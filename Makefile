@@ -41,6 +41,7 @@ help:
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
 	@$(PY) book/_tools/execute.py
+	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html -c . -d _build/doctrees book _build/html
 	@echo "The book: _build/html/index.html"
 	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'

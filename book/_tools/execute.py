@@ -29,7 +29,7 @@ from unrolled import backend
 
 
 def commit() -> str:
-    """The commit at hand, with a plus where files differ from it; empty outside a repository."""
+    """The commit at hand, and whether files differ from it; empty outside a repository."""
     git = ["git", "-C", str(ROOT)]
     head = subprocess.run(
         [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True
@@ -38,7 +38,7 @@ def commit() -> str:
         return ""
     changes = [*git, "status", "--porcelain", "--", "book", "code"]
     dirty = subprocess.run(changes, capture_output=True, text=True).stdout
-    return head.stdout.strip() + ("+" if dirty else "")
+    return head.stdout.strip() + (" with local changes" if dirty else "")
 
 
 def execute(page: str, number: str) -> nbformat.NotebookNode:

@@ -319,12 +319,8 @@ def describe() -> dict[str, Any]:
     """
     where = device()
     versions = {"Python": platform.python_version()}
-    for label, package in (
-        ("PyTensor", "pytensor"),
-        ("JAX", "jax"),
-        ("NumPy", "numpy"),
-    ):
-        versions[label] = version(package)
+    for package in ("PyTensor", "JAX", "NumPy", "scikit-learn", "Matplotlib"):
+        versions[package] = version(package)
     return {
         "device": where,
         "name": jax_device("gpu").device_kind if where == "gpu" else processor(),
