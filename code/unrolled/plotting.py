@@ -247,9 +247,7 @@ def _op_name(op: Any) -> str:
         return {"add": "sum", "mul": "product"}.get(str(scalar_op), str(scalar_op))
     if isinstance(scalar_op, Composite):
         # An expression in i0, i1, …: several steps in one pass over memory.
-        return (
-            str(scalar_op).removeprefix("Composite{").removesuffix("}").strip("()")
-        )
+        return str(scalar_op).removeprefix("Composite{").removesuffix("}")
     name = getattr(scalar_op, "name", None) or type(scalar_op or op).__name__
     return {"add": "+", "sub": "−", "mul": "×", "true_div": "÷"}.get(
         name.lower(), name.lower()
