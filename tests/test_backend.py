@@ -237,7 +237,9 @@ def test_description_says_what_computed():
     assert 1 <= described["cores"] <= os.cpu_count()
     assert described["versions"]["Python"] == platform.python_version()
     assert described["versions"]["JAX"] == jax.__version__
-    assert set(described["versions"]) == {"Python", "PyTensor", "JAX", "NumPy"}
+    assert set(described["versions"]) == {
+        "Python", "PyTensor", "JAX", "NumPy", "scikit-learn", "Matplotlib",
+    }  # fmt: skip
 
 
 def test_description_names_no_host_and_no_path():

@@ -153,6 +153,16 @@ def test_pages_say_where_their_outputs_were_made(pages, page):
     )
 
 
+def test_the_colophon_lists_every_executed_page(pages):
+    text = article(pages["appendix/colophon"]).get_text()
+    for page in executed_pages():
+        assert (
+            article(pages[page]).h1.contents[0].get_text() in text
+            or page == "index"
+        )
+    assert re.search(r"Made with Python 3\.\d+\.\d+, PyTensor 3", text)
+
+
 def test_outputs_carry_no_machine_paths(build):
     home = str(Path.home())
     for path in (build / "executed").rglob("*.ipynb"):

@@ -186,6 +186,12 @@ def _day(iso: str) -> str:
     return f"{day:%B} {day.day}, {day.year}"
 
 
+def _versions(made: dict) -> str:
+    return ", ".join(
+        f"{name} {number}" for name, number in made["versions"].items()
+    )
+
+
 def _machine(made: dict) -> str:
     if made["device"] == "gpu":
         return f"a GPU ({made['name']})"
@@ -200,33 +206,33 @@ class Provenance(SphinxDirective):
         made = provenance_of(self.env.docname)
         if made is None:
             return []
-        versions = ", ".join(
-            f"{name} {number}" for name, number in made["versions"].items()
-        )
         commit = f", commit {made['commit']}" if made["commit"] else ""
         text = (
             f"The outputs on this page were made on {_day(made['date'])} on {_machine(made)} "
-            f"in {made['seconds']:.0f} s, with {versions}; budget “{made['budget']}”{commit}."
+            f"in {made['seconds']:.0f} s, with {_versions(made)}; "
+            f"budget “{made['budget']}”{commit}."
         )
         return [nodes.paragraph(text, text, classes=["provenance"])]
 
 
 class ExecutedPages(SphinxDirective):
-    """List all executed pages: device, day, seconds."""
+    """List all executed pages: device, day, seconds; and the versions they were made with."""
 
     def run(self) -> list[nodes.Node]:
         """Make the table."""
         rows = ["| page | device | made on | seconds |", "|:--|:--|:--|--:|"]
-        total = 0.0
+        total, versions = 0.0, set()
         for page in executed_pages():
             self.env.note_dependency(str(BUILD / "executed" / f"{page}.ipynb"))
             if made := provenance_of(page):
                 total += made["seconds"]
+                versions.add(_versions(made))
                 rows.append(
                     f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made['date'])} "
                     f"| {made['seconds']:.0f} |"
                 )
         rows.append(f"| **all** | | | **{total:.0f}** |")
+        rows += ["", *(f"Made with {one}." for one in sorted(versions))]
         return self.parse_text_to_nodes("\n".join(rows))
 
 
