@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Chapter 2: time a step of gradient descent in NumPy and compiled, and train with it.
+"""Chapter 2: train with a compiled step of gradient descent, and time it beside NumPy's.
 
-Prints the times and the loss, and writes two figures: the times and the losses.
+Prints the loss and the times, and writes two figures: the losses and the times.
 """
 
 import matplotlib
@@ -32,7 +32,7 @@ def main() -> None:
         "--repeats", type=script.whole(1), default=20, help="timed steps"
     )
     parser.add_argument(
-        "--rate", type=script.amount, default=0.1, help="learning rate η"
+        "--rate", type=script.amount, default=0.05, help="learning rate η"
     )
     parser.add_argument(
         "--mode", choices=backend.MODES, default="JAX", help="the compiler"
@@ -49,6 +49,12 @@ def main() -> None:
     print(f"compiling for {chosen.mode} ...", flush=True)
     network = TheanoNetwork(start, X, y, chosen.rate, mode=chosen.mode)
 
+    losses = []
+    for i in tqdm(range(chosen.passes), unit=" passes"):
+        losses.append(float(network.step()))
+        script.check_loss(losses[-1], i)
+    print(f"loss {losses[0]:.6f} -> {float(network.loss()):.6f}")
+
     times = {
         "NumPy": backend.measure(lambda: gradients(start, X, y), chosen.repeats),
         chosen.mode: backend.measure(network.step, chosen.repeats),
@@ -58,12 +64,6 @@ def main() -> None:
             f"{name:6} {1e3 * t.median:9.3f} ms per step "
             f"({1e3 * t.fastest:.3f} to {1e3 * t.slowest:.3f} in {t.repeats})"
         )
-
-    losses = []
-    for i in tqdm(range(chosen.passes), unit=" passes"):
-        losses.append(float(network.step()))
-        script.check_loss(losses[-1], i)
-    print(f"loss {losses[0]:.6f} -> {float(network.loss()):.6f}")
 
     figure, ax = plt.subplots(figsize=(6.4, 2.2))
     ax.barh(
