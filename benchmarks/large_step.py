@@ -167,9 +167,8 @@ def main() -> None:
     options = parser.parse_args()
     load = os.getloadavg()[0]
     if load > BUSY:
-        print(
-            f"The machine is busy (load {load:.1f}): the ratios will be distorted."
-        )
+        print(f"The machine was at work in the last minute (load {load:.1f}).")
+        print("If it still is, the ratios are distorted.")
     field = []
     with tempfile.TemporaryDirectory() as folder:
         problem = Path(folder) / "problem.npz"
