@@ -1,0 +1,108 @@
+"""Files that keep a training: arrays and a description of them, whole or not at all.
+
+A checkpoint is one ``.npz`` file: the arrays by name, and ``about``, a JSON text. Neither can hold
+anything but numbers and words, so a file from a stranger can be opened safely.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.script import UserError
+
+#: What ``about`` begins with, in every file that this module wrote.
+FORMAT = {"format": "unrolled checkpoint", "version": 1}
+
+
+def save(
+    path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint beside its place, then move it there.
+
+    Whatever happens on the way, ``path`` holds the old file or the new one, and never a part.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing.
+    arrays : mapping of str to array
+    about : mapping
+        What JSON can hold.
+
+    Raises
+    ------
+    UserError
+        If an array holds a number that is none, or the file cannot be written. The old file, if
+        there is one, is untouched.
+    """
+    for name, value in arrays.items():
+        if not np.isfinite(value).all():
+            raise UserError(f"{path}: not saved, {name} holds infinity or NaN")
+    text = json.dumps({**FORMAT, **about}, ensure_ascii=False)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(unfinished, "wb") as file:
+            np.savez(file, about=np.array(text), **arrays)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk, before the name says so
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        kept = "; the checkpoint from before is untouched" if path.exists() else ""
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror or error}{kept}"
+        ) from error
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    arrays : dict of str to array
+    about : dict
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it is damaged, or :func:`save` did not write it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop("about")))
+        if about["format"] != FORMAT["format"]:
+            raise ValueError(about["format"])
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror or 'is no checkpoint'}"
+        ) from error
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.error,
+    ) as error:
+        raise UserError(
+            f"{path}: is damaged, or no checkpoint of this program"
+        ) from error
+    if about["version"] != FORMAT["version"]:
+        raise UserError(
+            f"{path}: has version {about['version']} of the format, this program "
+            f"reads version {FORMAT['version']}"
+        )
+    return arrays, about

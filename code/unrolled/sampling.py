@@ -1,0 +1,196 @@
+"""Use a language model: write new sentences, and say how likely given ones are.
+
+The state is carried along, so each word costs one step of the network, however long the sentence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from unrolled.language_model import LanguageModel
+from unrolled.network import softmax
+from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
+
+#: Sentences that go through the network together.
+TOGETHER = 64
+
+
+def distribution(
+    log_probabilities: np.ndarray,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> np.ndarray:
+    r"""The probabilities to draw the next word from.
+
+    .. math:: p_j \propto o_j^{1/\tau}
+
+    A temperature below 1 favors the likely words, above 1 the unlikely ones, and 0 takes the
+    likeliest. Padding, the start and the unknown word have no chance.
+
+    Parameters
+    ----------
+    log_probabilities : array of shape (B, C)
+        :math:`\log o`, as :meth:`unrolled.language_model.LanguageModel.read` returns them.
+    temperature : float
+        :math:`\tau`, from 0 up.
+    top_k : int, optional
+        Draw from the k likeliest words only.
+    top_p : float, optional
+        Draw from the fewest words only that have this probability together: Holtzman et al.
+        (2020), "The curious case of neural text degeneration", equation (2).
+
+    Returns
+    -------
+    array of shape (B, C)
+        Each row sums to 1.
+    """
+    z = np.array(log_probabilities, dtype=np.float64)
+    z[:, [PADDING, START, UNKNOWN]] = -np.inf
+    if temperature == 0:
+        top_k = 1
+    else:
+        z /= temperature
+    if top_k is not None and top_k < z.shape[1]:
+        z[z < np.partition(z, -top_k)[:, [-top_k]]] = -np.inf
+    p = softmax(z)
+    if top_p is not None and top_p < 1:
+        falling = np.sort(p)[:, ::-1]
+        enough = (falling.cumsum(axis=1) >= top_p).argmax(axis=1)
+        p[p < falling[np.arange(len(p)), enough, None]] = 0
+        p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def draw(p: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draw one word from each row of probabilities: (B, C) to int32 (B,)."""
+    rising = p.cumsum(axis=1)
+    # A random point on the line from 0 to the sum falls on word j with probability p_j.
+    point = random.random((len(p), 1)) * rising[:, -1:]
+    return (rising > point).argmax(axis=1).astype(np.int32)
+
+
+def generate(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    count: int = 10,
+    prompt: Sequence[str] = (),
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    longest: int = 100,
+    seed: int = 0,
+) -> list[list[str]]:
+    """Write sentences.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    vocabulary : Vocabulary
+    count : int
+        How many sentences, all at once.
+    prompt : sequence of str
+        The words that each begins with; they are part of the result.
+    temperature, top_k, top_p
+        As for :func:`distribution`.
+    longest : int
+        Words, after which a sentence without an end is cut off.
+    seed : int
+        The same seed writes the same sentences.
+
+    Returns
+    -------
+    list of lists of str
+        Each sentence's words. The end is not among them.
+    """
+    random = np.random.default_rng(seed)
+    states = model.start(count)
+    for word in (START, *vocabulary.encode(prompt)):
+        scores, states = model.read(np.full(count, word, np.int32), states)
+    written: list[list[int]] = [[] for _ in range(count)]
+    ended = np.zeros(count, bool)
+    for _ in range(longest - len(prompt)):
+        p = distribution(np.asarray(scores), temperature, top_k, top_p)
+        words = draw(p, random)
+        ended |= words == END
+        for i in np.flatnonzero(~ended):
+            written[i].append(int(words[i]))
+        if ended.all():
+            break
+        scores, states = model.read(words, states)
+    return [[*prompt, *vocabulary.decode(words)] for words in written]
+
+
+class Score(NamedTuple):
+    """How a language model takes a sentence."""
+
+    #: The sentence's words, as given, and the end.
+    words: list[str]
+    #: Whether each is in the vocabulary. Where not, the surprise is that of *some* unknown word.
+    known: list[bool]
+    #: The surprise at each, :math:`-\\log o_{t, y_t}`, in nats.
+    surprises: list[float]
+
+    @property
+    def log_probability(self) -> float:
+        """The logarithm of the whole sentence's probability, its end included."""
+        return -sum(self.surprises)
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the mean surprise: as unsure as between so many equal choices."""
+        return math.exp(sum(self.surprises) / len(self.surprises))
+
+
+def score(
+    model: LanguageModel, vocabulary: Vocabulary, sentences: Iterable[Sequence[str]]
+) -> list[Score]:
+    """Say how likely sentences are.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    vocabulary : Vocabulary
+    sentences : iterable of sequences of str
+        Each a sentence's words, none or more.
+
+    Returns
+    -------
+    list of Score
+        In the order of the sentences.
+    """
+    sentences = list(sentences)
+    scores = []
+    for first in range(0, len(sentences), TOGETHER):
+        scores += _score_together(
+            model, vocabulary, sentences[first : first + TOGETHER]
+        )
+    return scores
+
+
+def _score_together(
+    model: LanguageModel, vocabulary: Vocabulary, sentences: list[Sequence[str]]
+) -> list[Score]:
+    """Score some sentences, reading a word of each at a time."""
+    B, T = len(sentences), max(map(len, sentences)) + 1
+    words = np.full((T, B), END, np.int32)
+    for i, sentence in enumerate(sentences):
+        words[: len(sentence), i] = vocabulary.encode(sentence)
+    surprises = np.empty((T, B))
+    reading, states = np.full(B, START, np.int32), model.start(B)
+    for t in range(T):
+        log_probabilities, states = model.read(reading, states)
+        reading = words[t]
+        surprises[t] = -np.asarray(log_probabilities)[np.arange(B), reading]
+    return [
+        Score(
+            [*sentence, vocabulary.decode([END])[0]],
+            [*(words[: len(sentence), i] != UNKNOWN).tolist(), True],
+            surprises[: len(sentence) + 1, i].tolist(),
+        )
+        for i, sentence in enumerate(sentences)
+    ]
