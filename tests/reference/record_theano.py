@@ -101,9 +101,64 @@ def network():
     return {f"{case}/{key}": v for case, d in cases.items() for key, v in d.items()}
 
 
+# ------------------------------------------------------------------- the RNN language model
+
+
+def rnn_losses(p, rows, y, truncate_gradient=-1):
+    """Predict each next word of a sentence from the rows of U that its words look up."""
+    states, _ = theano.scan(
+        lambda row, s, W, b: tt.tanh(row + tt.dot(s, W) + b),
+        sequences=rows,
+        outputs_info=tt.zeros_like(p["b"]),
+        non_sequences=[p["W"], p["b"]],
+        truncate_gradient=truncate_gradient,
+    )
+    o = tt.nnet.softmax(tt.dot(states, p["V"].T) + p["c"])
+    return tt.nnet.categorical_crossentropy(o, tt.constant(y))
+
+
+def rnn_case(random, words, C, H, learning_rate):
+    """Train the model on one sentence: each word is to predict the one after it."""
+    x, y = np.array(words[:-1]), np.array(words[1:])
+    start = OrderedDict(
+        U=random.uniform(-1, 1, (C, H)) / np.sqrt(H),
+        W=random.uniform(-1, 1, (H, H)) / np.sqrt(H),
+        b=random.randn(H) / 10,
+        V=random.uniform(-1, 1, (C, H)) / np.sqrt(H),
+        c=random.randn(C) / 10,
+    )
+    recorded = descend(
+        start, lambda p: rnn_losses(p, p["U"][x], y).mean(), learning_rate
+    )
+    recorded.update(x=x, y=y)
+    return recorded
+
+
+def slopes_by_position(case, truncate_gradient):
+    """How much the loss depends on the row that each position looks up: (T, H)."""
+    p = {name: theano.shared(case["start/" + name]) for name in "UWbVc"}
+    rows = p["U"][case["x"]]
+    loss = rnn_losses(p, rows, case["y"], truncate_gradient).mean()
+    return theano.function([], tt.grad(loss, rows))()
+
+
+def rnn():
+    """A sentence in which words come again, and one in which none does."""
+    random = np.random.RandomState(2)
+    cases = {
+        "repeated": rnn_case(random, [0, 3, 7, 3, 3, 9, 10, 0, 5, 1], 11, 7, 0.5),
+        "distinct": rnn_case(random, list(random.permutation(13)[:11]), 13, 5, 0.3),
+    }
+    # What scan makes of truncation. Without repeated words, a row of U is a position.
+    distinct = cases["distinct"]
+    distinct["truncate_gradient"] = np.int64(4)
+    distinct["truncated"] = slopes_by_position(distinct, 4)
+    return {f"{case}/{key}": v for case, d in cases.items() for key, v in d.items()}
+
+
 # ------------------------------------------------------------------------------- all the models
 
-MODELS = {"network": network}
+MODELS = {"network": network, "rnn": rnn}
 
 
 def main():
