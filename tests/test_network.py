@@ -1,10 +1,10 @@
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytensor
 import pytest
 from sklearn.datasets import make_moons
+from support import float64_in, made_by, read_case
 
 from unrolled import backend
 from unrolled.gradient_check import check_gradients, relative_error
@@ -23,7 +23,6 @@ from unrolled.network import (
     train,
 )
 
-REFERENCE = Path(__file__).parent / "reference" / "network.npz"
 NAMES = Parameters._fields
 
 # Two classes in the plane, three classes of four features: N, D, H, C.
@@ -57,12 +56,7 @@ def descend(network, updates):
 @pytest.fixture(scope="module", params=["moons", "clusters"])
 def recorded(request):
     """One case of what Theano 1.0.5 computed, by name."""
-    with np.load(REFERENCE, allow_pickle=False) as file:
-        return {
-            name.removeprefix(f"{request.param}/"): file[name]
-            for name in file
-            if name.startswith(f"{request.param}/")
-        }
+    return read_case("network", request.param)
 
 
 def recorded_parameters(recorded):
@@ -164,8 +158,7 @@ def test_training_the_graph_against_theano_1_0_5(recorded, mode, float64):
 
 
 def test_record_is_of_theano_1_0_5_and_of_a_training_that_works(recorded):
-    with np.load(REFERENCE, allow_pickle=False) as file:
-        assert str(file["made_by"]).startswith("Theano 1.0.5,")
+    assert made_by("network").startswith("Theano 1.0.5,")
     assert recorded["losses"].shape == (11,)
     assert all(before > after for before, after in pairwise(recorded["losses"]))
 
@@ -356,25 +349,6 @@ def test_graph_predicts_what_numpy_predicts_for_any_number_of_rows():
 
 
 # ------------------------------------------------------------------------------------ precision
-
-
-def float64_in(compiled):
-    """Every place in a compiled graph, inner graphs included, where float64 appears."""
-    found = []
-
-    def look(fgraph):
-        for node in fgraph.toposort():
-            for variable in (*node.inputs, *node.outputs):
-                if getattr(variable.type, "dtype", None) == "float64":
-                    found.append((node, variable))
-            if getattr(node.op, "acc_dtype", None) == "float64":
-                found.append((node, "accumulator"))
-            for op in (node.op, getattr(node.op, "scalar_op", None)):
-                if hasattr(op, "fgraph"):
-                    look(op.fgraph)
-
-    look(compiled.maker.fgraph)
-    return found
 
 
 @pytest.mark.parametrize("mode", backend.MODES)
