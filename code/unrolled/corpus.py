@@ -16,7 +16,6 @@ import os
 import re
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -120,14 +119,11 @@ def load(
     embedded = str(source) == "shakespeare"
     path = SHAKESPEARE if embedded else Path(source)
     content = _content(path)
-    settings = (
-        [level, lower]
-        if embedded
-        else [level, lower, column, encoding, path.suffix]
+    reading = (
+        (VALIDATION, TEST) if embedded else (encoding, _is_csv(path) and column)
     )
-    fingerprint = hashlib.sha256(
-        json.dumps(settings).encode() + b"\n" + content
-    ).hexdigest()
+    settings = json.dumps([level, lower, *reading]).encode()
+    fingerprint = hashlib.sha256(settings + b"\n" + content).hexdigest()
 
     parts = _cached(fingerprint) if level == "word" else None
     if parts is None:
@@ -156,6 +152,10 @@ def _plays(level: str) -> list[list[str]]:
     return groups
 
 
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
 def _content(path: Path) -> bytes:
     """A file's bytes."""
     if path.is_dir():
@@ -178,7 +178,7 @@ def _content(path: Path) -> bytes:
 def _documents(path: Path, content: bytes, column: str, encoding: str) -> list[str]:
     """The rows of a CSV, or the paragraphs of another text."""
     text = _decoded(path, content, encoding)
-    if path.suffix.lower() == ".csv":
+    if _is_csv(path):
         documents = list(_rows(path, text, column))
     else:
         documents = re.split(r"\n(?:[^\S\n]*\n)+", text)
@@ -222,13 +222,12 @@ def _rows(path: Path, text: str, column: str) -> Iterator[str]:
         )
     place = names.index(column)
     for line, row in records:
-        if row and len(row) <= place:
+        if len(row) <= place:
             raise UserError(
                 f"{path}, line {line}: found {len(row)} columns: "
                 f"expected {len(names)}, as in the first line"
             )
-        if row:
-            yield row[place]
+        yield row[place]
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -237,7 +236,8 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     # which no text contains, is swallowed by an open quote.
     last = ["\0"]
     reader = csv.reader(chain(io.StringIO(text), last), skipinitialspace=True)
-    limit = csv.field_size_limit(len(text) + 1)  # one for all of the process
+    limit = csv.field_size_limit()  # one for the whole process
+    csv.field_size_limit(max(limit, len(text) + 1))
     try:
         records, line = [], 1
         for row in reader:
@@ -251,7 +251,7 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             f"{path}, line {line}: a quote opens in this record and never closes: "
             'expected a " at its end'
         )
-    return iter(records)
+    return ((line, row) for line, row in records if row)
 
 
 # ---------------------------------------------------------------------- from documents to sentences
@@ -322,7 +322,10 @@ def _cache_entry(fingerprint: str) -> Path:
 def _cached(fingerprint: str) -> list[list[Sentence]] | None:
     """The parts of a text, or None if they are not kept or are damaged."""
     try:
-        with np.load(_cache_entry(fingerprint), allow_pickle=False) as entry:
+        with (
+            open(_cache_entry(fingerprint), "rb") as file,
+            np.load(file, allow_pickle=False) as entry,
+        ):
             words, ids, lengths, sizes = (entry[name] for name in _FIELDS)
         tokens = np.array(bytes(words).decode("utf-8").split("\n"), dtype=object)
         if lengths.sum() != len(ids) or sizes.sum() != len(lengths):
@@ -330,14 +333,7 @@ def _cached(fingerprint: str) -> list[list[Sentence]] | None:
         text = iter(tokens[ids].tolist())
         sentences = (list(islice(text, n)) for n in lengths.tolist())
         return [list(islice(sentences, n)) for n in sizes.tolist()]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        EOFError,
-        zipfile.BadZipFile,
-    ):
+    except Exception:  # not there, or damaged in whatever way: it is made again
         return None
 
 
