@@ -46,6 +46,8 @@ class Batches:
 
     Attributes
     ----------
+    B : int
+        As above.
     shapes : list of (T, B)
         One a bucket, the shortest first.
     tokens : int
