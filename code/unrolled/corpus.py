@@ -118,7 +118,7 @@ def load(
         raise ValueError(f"level={level!r}: expected one of {', '.join(LEVELS)}")
     embedded = str(source) == "shakespeare"
     path = SHAKESPEARE if embedded else Path(source)
-    content = _content(path)
+    content = read_bytes(path)
     reading = (
         (VALIDATION, TEST) if embedded else (encoding, _is_csv(path) and column)
     )
@@ -156,8 +156,14 @@ def _is_csv(path: Path) -> bool:
     return path.suffix.lower() == ".csv"
 
 
-def _content(path: Path) -> bytes:
-    """A file's bytes."""
+def read_bytes(path: Path) -> bytes:
+    """A text file's bytes.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, it cannot be read, or it is empty.
+    """
     if path.is_dir():
         raise UserError(f"{path}: a folder: expected a .txt or .csv file")
     try:
@@ -177,7 +183,7 @@ def _content(path: Path) -> bytes:
 
 def _documents(path: Path, content: bytes, column: str, encoding: str) -> list[str]:
     """The rows of a CSV, or the paragraphs of another text."""
-    text = _decoded(path, content, encoding)
+    text = decode(path, content, encoding)
     if _is_csv(path):
         documents = list(_rows(path, text, column))
     else:
@@ -186,8 +192,21 @@ def _documents(path: Path, content: bytes, column: str, encoding: str) -> list[s
     return [document for document in documents if document]
 
 
-def _decoded(path: Path, content: bytes, encoding: str) -> str:
-    """Bytes to text, with newlines of one kind and without a byte-order mark."""
+def decode(path: str | Path, content: bytes, encoding: str) -> str:
+    """Turn bytes into text, with newlines of one kind and without a byte-order mark.
+
+    Parameters
+    ----------
+    path : str or Path
+        What to call the text in an error.
+    content : bytes
+    encoding : str
+
+    Raises
+    ------
+    UserError
+        If the bytes are no text in this encoding, or only blanks.
+    """
     try:
         text = content.decode(encoding)
     except LookupError:
@@ -290,7 +309,6 @@ def _tokenized(groups: list[list[str]]) -> list[list[Sentence]]:
     Kiss and Strunk (2006), "Unsupervised multilingual sentence boundary detection", find the
     abbreviations of a text, whose periods end no sentence, in the text itself.
     """
-    from nltk.tokenize.destructive import NLTKWordTokenizer
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
 
     text = "\n\n".join(chain.from_iterable(groups))
@@ -298,16 +316,22 @@ def _tokenized(groups: list[list[str]]) -> list[list[Sentence]]:
         print("tokenizing the text, once ...", file=sys.stderr, flush=True)
     trainer = PunktTrainer()
     trainer.train(text)
-    ends, words = PunktSentenceTokenizer(trainer.get_params()), NLTKWordTokenizer()
+    ends = PunktSentenceTokenizer(trainer.get_params())
 
     def sentences(documents: Iterable[str]) -> Iterator[Sentence]:
         for document in documents:
-            for sentence in ends.tokenize(document):
-                # The tokenizer writes “ and ” as TeX does.
-                found = words.tokenize(sentence)
-                yield ['"' if word in ("``", "''") else word for word in found]
+            yield from map(words_of, ends.tokenize(document))
 
     return [[words for words in sentences(group) if words] for group in groups]
+
+
+def words_of(sentence: str) -> list[str]:
+    """Split a sentence into words and punctuation marks."""
+    from nltk.tokenize.destructive import NLTKWordTokenizer
+
+    # The tokenizer writes “ and ” as TeX does.
+    found = NLTKWordTokenizer().tokenize(sentence)
+    return ['"' if word in ("``", "''") else word for word in found]
 
 
 # ------------------------------------------------------------------------------------- the cache

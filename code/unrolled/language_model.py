@@ -182,6 +182,13 @@ def word_losses(parameters: Parameters, s: Any, y: Any) -> Any:
     return (total - correct).reshape((T, B))
 
 
+def mean_loss(losses: Any, mask: Any) -> Any:
+    """The mean of the words' losses (T, B), where the mask (T, B) is 1, in nats per word."""
+    # In float64, a gradient divided in the mask's float32 would be wrong in the eighth digit.
+    mask = pt.cast(mask, "floatX")
+    return (losses * mask).sum() / mask.sum()
+
+
 # ------------------------------------------------------------------------------ what trains it
 
 
@@ -305,7 +312,7 @@ class LanguageModel:
         x, y, mask = batch = self._batch(T, B)
         rows = look_up(self.parameters, x)
         s, _ = unroll(self.settings, self.parameters, rows, self._zeros(B))
-        loss = (word_losses(self.parameters, s, y) * mask).sum() / mask.sum()
+        loss = mean_loss(word_losses(self.parameters, s, y), mask)
         parameters = dict(self.parameters)
         if self.clip is None:  # only the rows that were looked up need to move
             parameters[next(iter(parameters))] = rows

@@ -233,6 +233,97 @@ def network_diagram(
     ax.axis("off")
 
 
+def _unit(ax: Axes, place: tuple[float, float], label: str, color: str) -> None:
+    """A circle with a label in it; three dots stand alone."""
+    if label != "…":
+        ax.add_patch(
+            Circle(
+                place, 0.34, facecolor="white", edgecolor=color, lw=1.8, zorder=2
+            )
+        )
+    ax.text(*place, label, ha="center", va="center", zorder=3)
+
+
+def _arrow(
+    ax: Axes,
+    tail: tuple[float, float],
+    head: tuple[float, float],
+    label: str = "",
+    bend: float = 0.0,
+) -> None:
+    """An arrow between two units, and a label beside its middle."""
+    look = {
+        "arrowstyle": "-|>",
+        "color": GRAY,
+        "lw": 1.1,
+        "shrinkA": 15,
+        "shrinkB": 15,
+    }
+    look["connectionstyle"] = f"arc3,rad={bend}"
+    ax.annotate("", head, tail, arrowprops=look, zorder=1)
+    if label:
+        (x0, y0), (x1, y1) = tail, head
+        upward = abs(y1 - y0) > abs(x1 - x0)
+        ax.annotate(
+            label,
+            ((x0 + x1) / 2, (y0 + y1) / 2),
+            xytext=(4, 0) if upward else (0, 4),
+            textcoords="offset points",
+            ha="left" if upward else "center",
+            va="center" if upward else "bottom",
+            color=GRAY,
+        )
+
+
+def unrolled_network(
+    ax: Axes,
+    inputs: Sequence[str],
+    states: Sequence[str],
+    outputs: Sequence[str],
+    weights: Sequence[str] = ("", "", ""),
+    left: float = 0.0,
+) -> None:
+    """Draw a recurrent network, one column for each time step.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    inputs, states, outputs : sequences of str
+        The labels at each step, of one length. Where a label is empty there is no unit.
+    weights : sequence of three str
+        What stands beside the arrows into, between and out of the states.
+    left : float
+        Where the first column stands, for several networks on one axes.
+    """
+    U, W, V = weights
+    for t, (x, s, o) in enumerate(zip(inputs, states, outputs, strict=True)):
+        here = left + 1.5 * t
+        for label, y, color in zip((x, s, o), (0, 1.3, 2.6), COLORS):
+            if label:
+                _unit(ax, (here, y), label, color)
+        if x:
+            _arrow(ax, (here, 0), (here, 1.3), U)
+        if o:
+            _arrow(ax, (here, 1.3), (here, 2.6), V)
+        if t:
+            _arrow(ax, (here - 1.5, 1.3), (here, 1.3), W)
+    ax.set(xlim=(-0.8, here + 0.8), ylim=(-0.5, 3.1), aspect="equal")
+    ax.axis("off")
+
+
+def folded_network(ax: Axes, weights: Sequence[str] = ("U", "W", "V")) -> None:
+    """Draw a recurrent network as one column whose state feeds itself, at the left of ``ax``."""
+    U, W, V = weights
+    for label, y, color in zip(("$x$", "$s$", "$o$"), (0, 1.3, 2.6), COLORS):
+        _unit(ax, (0, y), label, color)
+    _arrow(ax, (0, 0), (0, 1.3), U)
+    _arrow(ax, (0, 1.3), (0, 2.6), V)
+    loop = {"arrowstyle": "-|>", "color": GRAY, "lw": 1.1}
+    loop["connectionstyle"] = "arc3,rad=1.8"
+    ax.annotate("", (-0.28, 1.04), (-0.28, 1.56), arrowprops=loop)
+    ax.text(-1.0, 1.3, W, ha="center", va="center", color=GRAY)
+
+
 def _op_name(op: Any) -> str:
     """A short name for an operation, such as ``tanh`` or ``dot``."""
     op = getattr(

@@ -11,9 +11,34 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unrolled.corpus import words_of
 from unrolled.language_model import LanguageModel
 from unrolled.network import softmax
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
+
+
+def tokenize(text: str, level: str = "word", lower: bool = False) -> Sequence[str]:
+    """Split a sentence into the tokens that models are trained on.
+
+    Parameters
+    ----------
+    text : str
+    level : {"word", "character"}
+    lower : bool
+        Turn capitals into small letters.
+    """
+    text = text.lower() if lower else text
+    return words_of(text) if level == "word" else text
+
+
+def detokenize(tokens: Sequence[str], level: str = "word") -> str:
+    """Join tokens to text, with blanks where they belong."""
+    if level == "character":
+        return "".join(tokens)
+    from nltk.tokenize.treebank import TreebankWordDetokenizer
+
+    return TreebankWordDetokenizer().detokenize(tokens)
+
 
 #: Sentences that go through the network together.
 TOGETHER = 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -94,16 +95,43 @@ def check_loss(loss: float, passes: int) -> None:
         )
 
 
-def run(main: Callable[[], None]) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place, then move it there: whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="")
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def run(main: Callable[[], None], name: str = "") -> None:
     """Run a script. A mistake of its user is one line and exit status 2.
 
-    An interruption by Ctrl-C is exit status 130.
+    An interruption by Ctrl-C is exit status 130. A reader who has seen enough, as in
+    ``... | head``, is no mistake.
+
+    Parameters
+    ----------
+    main : callable
+    name : str
+        Who speaks in that line. Left out: the file that runs.
     """
     try:
         main()
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Python would try to write the rest on its way out, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (BackendError, UserError, OSError) as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        print(f"{name or Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(2)

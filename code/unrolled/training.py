@@ -12,32 +12,50 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from unrolled import checkpoint
 from unrolled.batches import Batches
-from unrolled.language_model import LanguageModel
+from unrolled.corpus import Corpus, Sentence
+from unrolled.language_model import LanguageModel, Settings
 from unrolled.progress import Progress
 from unrolled.script import UserError
+from unrolled.vocabulary import Vocabulary
 
 #: Seconds between two looks at the loss, the clock and the keyboard.
 LOOK_EVERY = 0.2
 
 
-class Plan(NamedTuple):
-    """How to train."""
+class Options(NamedTuple):
+    """A model and how to train it: all that its numbers depend on, beside the text."""
 
+    #: Words of the vocabulary, the special ones among them.
+    vocabulary: int = 8000
+    #: The kind of recurrent unit: a name in :data:`unrolled.cells.CELLS`.
+    cell: str = "rnn"
+    #: Hidden units of a layer.
+    hidden: int = 128
+    #: Entries of a word's embedding; 0: words are one-hot.
+    embedding: int = 128
+    #: Recurrent layers.
+    layers: int = 1
     #: Times that every sentence is seen.
     epochs: int = 10
-    #: Of the first epoch; see :func:`train`.
-    learning_rate: float = 10.0
-    #: Of the order of the batches.
+    #: Sentences of a minibatch.
+    batch: int = 32
+    #: Tokens after which a sentence is cut into pieces.
+    longest: int = 80
+    #: Of the first epoch; see :class:`Trainer`.
+    rate: float = 2.0
+    #: The longest gradient that a step follows; 0: any.
+    clip: float = 1.0
+    #: Of the first parameters and of the order of the batches.
     seed: int = 0
-    #: Seconds between checkpoints within an epoch.
-    save_every: float = 60.0
 
 
 @dataclass
@@ -101,7 +119,8 @@ class Trainer:
     model : LanguageModel
         It is changed.
     training, validation : Batches
-    plan : Plan
+    options : Options
+        Of which the epochs, the rate and the seed count here.
     state : State, optional
         Where a training was cut off. Left out: the beginning.
     folder : Path, optional
@@ -109,6 +128,8 @@ class Trainer:
         model with the lowest validation loss. Left out: none are written.
     about : dict, optional
         What else belongs into the checkpoints, such as the vocabulary.
+    save_every : float
+        Seconds between checkpoints within an epoch.
     quiet : bool
         Show no progress.
     """
@@ -118,20 +139,22 @@ class Trainer:
         model: LanguageModel,
         training: Batches,
         validation: Batches,
-        plan: Plan,
+        options: Options,
         state: State | None = None,
         folder: Path | None = None,
         about: dict[str, Any] | None = None,
+        save_every: float = 60.0,
         quiet: bool = False,
     ) -> None:
-        self.model, self.plan = model, plan
+        self.model, self.options = model, options
         self.training, self.validation = training, validation
-        self.state = state or State(plan.learning_rate)
+        self.state = state or State(options.rate)
         self.folder, self.about = folder, about or {}
+        self.save_every = save_every
         self.progress = Progress(len(training), quiet)
 
     def run(self) -> State:
-        """Train for as many epochs as the plan says, and return the state with its history.
+        """Train for as many epochs as the options say, and return the state with its history.
 
         Raises
         ------
@@ -141,7 +164,7 @@ class Trainer:
             If the loss is no number, or a checkpoint cannot be written.
         """
         with _interruptible() as interrupted:
-            while self.state.epoch < self.plan.epochs:
+            while self.state.epoch < self.options.epochs:
                 self._train_epoch(interrupted)
                 self._finish_epoch(evaluate(self.model, self.validation))
         return self.state
@@ -154,8 +177,10 @@ class Trainer:
 
     def _train_epoch(self, interrupted: threading.Event) -> None:
         """Go through what is left of the epoch, looking up now and then."""
-        state, plan = self.state, self.plan
-        batches = self.training.epoch(plan.seed, state.epoch, skip=state.position)
+        state = self.state
+        batches = self.training.epoch(
+            self.options.seed, state.epoch, skip=state.position
+        )
         self.progress.begin(state.epoch + 1, state.position)
         pending: list[
             tuple[Any, int]
@@ -169,7 +194,7 @@ class Trainer:
                 continue
             self._settle(pending, looked)
             looked = now
-            if now - saved >= plan.save_every:
+            if now - saved >= self.save_every:
                 self.save()
                 saved = now
             if interrupted.is_set():
@@ -232,3 +257,132 @@ def describe(row: dict[str, float]) -> str:
         f"learning rate {row['learning_rate']:.4g}, "
         f"{row['words_per_second']:,.0f} words/s, {row['seconds']:.0f} s"
     )
+
+
+# ---------------------------------------------------------------- from a text to a trained model
+
+
+class Trained(NamedTuple):
+    """What a training gives, or what its file holds."""
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    state: State
+    about: dict[str, Any]
+
+
+def batches_of(
+    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
+) -> Batches:
+    """Encode sentences and pack them into minibatches as the options say."""
+    encoded = [vocabulary.encode(sentence) for sentence in sentences]
+    return Batches(encoded, options.batch, longest=options.longest)
+
+
+def _held_out(
+    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
+) -> Batches:
+    """Minibatches for validation; a small text has fewer sentences than one for training."""
+    B = min(options.batch, len(sentences))
+    return batches_of(sentences, vocabulary, options._replace(batch=B))
+
+
+def fit(
+    corpus: Corpus,
+    options: Options,
+    folder: Path | None = None,
+    resume: bool = False,
+    **trainer: Any,
+) -> Trained:
+    """Train a language model on a text.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    options : Options
+    folder : Path, optional
+        Where the checkpoints go: see :class:`Trainer`.
+    resume : bool
+        Go on from ``last.npz`` in the folder, which must come from this text and these options
+        (of which the epochs alone may differ).
+    **trainer
+        ``about``, ``save_every`` and ``quiet``, as for :class:`Trainer`.
+
+    Returns
+    -------
+    Trained
+        With the parameters of the last epoch; the best ones are in ``best.npz``.
+
+    Raises
+    ------
+    UserError
+        If the checkpoint does not fit, or as for :meth:`Trainer.run`.
+    """
+    if resume:
+        model, vocabulary, state, about = load(folder / "last.npz")
+        _check_same(folder / "last.npz", about, corpus, options)
+    else:
+        vocabulary = Vocabulary.build(corpus.train, options.vocabulary)
+        model = _model(options, len(vocabulary))
+        state = State(options.rate)
+    training = batches_of(corpus.train, vocabulary, options)
+    validation = _held_out(corpus.validation, vocabulary, options)
+    about = {
+        **trainer.pop("about", {}),
+        "options": options._asdict(),
+        "text": {"level": corpus.level, "fingerprint": corpus.fingerprint},
+        "vocabulary": list(vocabulary.tokens),
+    }
+    run = Trainer(
+        model, training, validation, options, state, folder, about, **trainer
+    )
+    return Trained(model, vocabulary, run.run(), about)
+
+
+def _model(
+    options: Options, C: int, parameters: dict[str, np.ndarray] | None = None
+) -> LanguageModel:
+    settings = Settings(
+        C, options.hidden, options.embedding, options.cell, options.layers
+    )
+    return LanguageModel(settings, parameters, options.seed, options.clip or None)
+
+
+def load(path: Path) -> Trained:
+    """Read a trained model from a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with the file ``best.npz``.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it holds no model.
+    """
+    path = path / "best.npz" if path.is_dir() else path
+    arrays, about = checkpoint.load(path)
+    try:
+        options = Options(**about["options"])
+        vocabulary = Vocabulary(about["vocabulary"])
+        model = _model(options, len(vocabulary), arrays)
+        return Trained(model, vocabulary, State(**about["state"]), about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: holds no model of this program: {error}"
+        ) from error
+
+
+def _check_same(
+    path: Path, about: dict[str, Any], corpus: Corpus, options: Options
+) -> None:
+    """Refuse to go on with another text or other options."""
+    if about["text"]["fingerprint"] != corpus.fingerprint:
+        raise UserError(f"{path}: the text ({corpus.name}) has changed since")
+    for name, value in about["options"].items():
+        if name != "epochs" and getattr(options, name) != value:
+            raise UserError(
+                f"{path}: {name} was {value}, not {getattr(options, name)}: "
+                "a training goes on with its own"
+            )

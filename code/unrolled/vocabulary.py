@@ -78,6 +78,10 @@ class Vocabulary:
         """The number of tokens, with the special ones."""
         return len(self.tokens)
 
+    def __contains__(self, word: str) -> bool:
+        """Whether a word of a text has a number of its own."""
+        return word in self._numbers
+
     def encode(self, sentence: Sequence[str]) -> np.ndarray:
         """Turn a sentence of n words into their numbers.
 
