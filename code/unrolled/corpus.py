@@ -337,10 +337,15 @@ def words_of(sentence: str) -> list[str]:
 # ------------------------------------------------------------------------------------- the cache
 
 
+def cache_folder() -> Path:
+    """The user's folder for what this package can make again, such as a text's words."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(caches) / "unrolled"
+
+
 def _cache_entry(fingerprint: str) -> Path:
     """Where the words of a text are kept."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(caches) / "unrolled" / f"corpus-{_CACHE_FORMAT}-{fingerprint}.npz"
+    return cache_folder() / f"corpus-{_CACHE_FORMAT}-{fingerprint}.npz"
 
 
 def _cached(fingerprint: str) -> list[list[Sentence]] | None:

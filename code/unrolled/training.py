@@ -48,6 +48,8 @@ class Options(NamedTuple):
     epochs: int = 10
     #: Sentences of a minibatch.
     batch: int = 32
+    #: Shapes of minibatches, at most; each has to be compiled.
+    buckets: int = 8
     #: Tokens after which a sentence is cut into pieces.
     longest: int = 80
     #: Of the first epoch; see :class:`Trainer`.
@@ -276,7 +278,7 @@ def batches_of(
 ) -> Batches:
     """Encode sentences and pack them into minibatches as the options say."""
     encoded = [vocabulary.encode(sentence) for sentence in sentences]
-    return Batches(encoded, options.batch, longest=options.longest)
+    return Batches(encoded, options.batch, options.buckets, options.longest)
 
 
 def _held_out(
