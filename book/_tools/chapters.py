@@ -1,8 +1,9 @@
 """Which pages of the book are executed, and when their outputs are out of date.
 
 A page's fingerprint covers what its outputs depend on: its code cells, the modules of ``unrolled``
-that they import (and those that these import), the package's data, the device and the budget.
-Prose, comments and docstrings do not count, so that a mended sentence costs no computation.
+that they import (and those that these import), the package's data, the device and the budget, and
+the page that was executed before it, where its front matter names one. Prose, comments and
+docstrings do not count, so that a mended sentence costs no computation.
 """
 
 from __future__ import annotations
@@ -25,12 +26,21 @@ BUILD = Path(os.environ.get("UNROLLED_BUILD") or ROOT / "_build")
 
 
 def executed_pages() -> list[str]:
-    """The names of the pages with code cells, such as ``appendix/from-theano-to-pytensor``."""
-    return sorted(
+    """The names of the pages with code cells, such as ``appendix/from-theano-to-pytensor``.
+
+    A page that uses what another leaves behind comes after it.
+    """
+    pages = sorted(
         path.relative_to(BOOK).with_suffix("").as_posix()
         for path in BOOK.rglob("*.md")
         if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
     )
+    return sorted(pages, key=lambda page: page_before(page) is not None)
+
+
+def page_before(page: str) -> str | None:
+    """The page that has to be executed before this one: ``after:`` in its front matter."""
+    return read_page(page).metadata.get("after")
 
 
 def read_page(page: str) -> nbformat.NotebookNode:
@@ -86,15 +96,17 @@ def fingerprint(page: str, device: str, budget: str) -> str:
         modules.add(name)
         todo |= _module(name)[1] - modules
 
+    before = page_before(page)
     digest = hashlib.sha256()
     for part in (
         *cells,
         *(_module(name)[0] for name in sorted(modules)),
         device,
         budget,
+        fingerprint(before, device, budget) if before else "",
     ):
         digest.update(part.encode())
         digest.update(b"\0")
-    for path in sorted(PACKAGE.glob("data/*")):
+    for path in sorted(PACKAGE.glob("data/*.xz")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

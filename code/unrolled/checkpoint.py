@@ -6,9 +6,9 @@ anything but numbers and words, so a file from a stranger can be opened safely.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,13 @@ def save(
             os.fsync(file.fileno())  # on the disk, before the name says so
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         kept = "; the checkpoint from before is untouched" if path.exists() else ""
         raise UserError(
             f"{path}: cannot be written: {error.strerror or error}{kept}"
         ) from error
+    finally:  # after Ctrl-C, too
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -85,24 +87,18 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         about = json.loads(str(arrays.pop("about")))
         if about["format"] != FORMAT["format"]:
             raise ValueError(about["format"])
+        version = about["version"]
     except OSError as error:
         raise UserError(
             f"{path}: {error.strerror or 'is no checkpoint'}"
         ) from error
-    except (
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        zipfile.error,
-    ) as error:
+    except Exception as error:  # a damaged file fails in many ways
         raise UserError(
             f"{path}: is damaged, or no checkpoint of this program"
         ) from error
-    if about["version"] != FORMAT["version"]:
+    if version != FORMAT["version"]:
         raise UserError(
-            f"{path}: has version {about['version']} of the format, this program "
+            f"{path}: has version {version} of the format, this program "
             f"reads version {FORMAT['version']}"
         )
     return arrays, about

@@ -233,8 +233,8 @@ def network_diagram(
     ax.axis("off")
 
 
-def _unit(ax: Axes, place: tuple[float, float], label: str, color: str) -> None:
-    """A circle with a label in it; three dots stand alone."""
+def unit(ax: Axes, place: tuple[float, float], label: str, color: str) -> None:
+    """Draw a circle with a label in it; three dots stand alone."""
     if label != "…":
         ax.add_patch(
             Circle(
@@ -244,14 +244,14 @@ def _unit(ax: Axes, place: tuple[float, float], label: str, color: str) -> None:
     ax.text(*place, label, ha="center", va="center", zorder=3)
 
 
-def _arrow(
+def arrow(
     ax: Axes,
     tail: tuple[float, float],
     head: tuple[float, float],
     label: str = "",
     bend: float = 0.0,
 ) -> None:
-    """An arrow between two units, and a label beside its middle."""
+    """Draw an arrow between two units, bent where asked, and a label beside its middle."""
     look = {
         "arrowstyle": "-|>",
         "color": GRAY,
@@ -300,13 +300,13 @@ def unrolled_network(
         here = left + 1.5 * t
         for label, y, color in zip((x, s, o), (0, 1.3, 2.6), COLORS):
             if label:
-                _unit(ax, (here, y), label, color)
+                unit(ax, (here, y), label, color)
         if x:
-            _arrow(ax, (here, 0), (here, 1.3), U)
+            arrow(ax, (here, 0), (here, 1.3), U)
         if o:
-            _arrow(ax, (here, 1.3), (here, 2.6), V)
+            arrow(ax, (here, 1.3), (here, 2.6), V)
         if t:
-            _arrow(ax, (here - 1.5, 1.3), (here, 1.3), W)
+            arrow(ax, (here - 1.5, 1.3), (here, 1.3), W)
     ax.set(xlim=(-0.8, here + 0.8), ylim=(-0.5, 3.1), aspect="equal")
     ax.axis("off")
 
@@ -315,13 +315,47 @@ def folded_network(ax: Axes, weights: Sequence[str] = ("U", "W", "V")) -> None:
     """Draw a recurrent network as one column whose state feeds itself, at the left of ``ax``."""
     U, W, V = weights
     for label, y, color in zip(("$x$", "$s$", "$o$"), (0, 1.3, 2.6), COLORS):
-        _unit(ax, (0, y), label, color)
-    _arrow(ax, (0, 0), (0, 1.3), U)
-    _arrow(ax, (0, 1.3), (0, 2.6), V)
+        unit(ax, (0, y), label, color)
+    arrow(ax, (0, 0), (0, 1.3), U)
+    arrow(ax, (0, 1.3), (0, 2.6), V)
     loop = {"arrowstyle": "-|>", "color": GRAY, "lw": 1.1}
     loop["connectionstyle"] = "arc3,rad=1.8"
     ax.annotate("", (-0.28, 1.04), (-0.28, 1.56), arrowprops=loop)
     ax.text(-1.0, 1.3, W, ha="center", va="center", color=GRAY)
+
+
+def heat_map(
+    ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Show a matrix of numbers between -1 and 1 as colored squares with the numbers in them.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    values : array of shape (M, N)
+    rows, columns : sequences of M and of N str
+        What stands at the left and below.
+    """
+    ax.imshow(values, cmap="RdBu_r", vmin=-1.3, vmax=1.3, aspect="auto")
+    if values.size <= 80:
+        for (i, j), value in np.ndenumerate(values):
+            color = "white" if abs(value) > 0.85 else INK
+            ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=color)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def surprise_bars(
+    ax: Axes, words: Sequence[str], surprises: Sequence[float], color: str = COLORS[0]
+) -> None:
+    """Draw the surprise at each word of a sentence, in nats, as bars."""
+    places = range(len(words))
+    ax.bar(places, surprises, color=color, width=0.7)
+    ax.set_xticks(places, words, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_ylabel("surprise (nats)")
+    ax.tick_params(axis="x", length=0)
 
 
 def _op_name(op: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import math
 import os
 import sys
@@ -103,13 +104,14 @@ def write_text(path: Path, text: str) -> None:
     OSError
         If it cannot be written.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     unfinished = path.with_name(path.name + ".part")
     try:
         unfinished.write_text(text, encoding="utf-8", newline="")
         unfinished.replace(path)
-    except OSError:
+    finally:  # after Ctrl-C, too
         unfinished.unlink(missing_ok=True)
-        raise
 
 
 def run(main: Callable[[], None], name: str = "") -> None:
