@@ -16,7 +16,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_tools"))
 from chapters import executed_pages  # noqa: E402
 
-CHAPTERS = ("network-from-scratch", "theano-and-the-gpu")
+CHAPTERS = (
+    "network-from-scratch",
+    "theano-and-the-gpu",
+    "introduction-to-rnns",
+    "rnn-language-model",
+)
 #: The cells, and the functions shown from the package; not what the cells printed.
 PYTHON = "div.highlight-python pre"
 #: A block on the page shows so many columns without scrolling on a laptop.

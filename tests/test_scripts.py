@@ -18,7 +18,12 @@ SCRIPTS = {
         "40",
     ],
     "theano_and_the_gpu.py": ["--passes", "5", "--hidden", "4", "--points", "40"],
-}
+    "introduction_to_rnns.py": ["--steps", "30", "--hidden", "4", "--difficulties", "1"],
+    "rnn_language_model.py": [
+        "--sentences", "300", "--vocabulary", "100", "--hidden", "8", "--epochs", "1",
+        "--repeats", "1",
+    ],
+}  # fmt: skip
 
 
 def run(
@@ -33,7 +38,7 @@ def run(
 def test_help_names_every_option_with_its_default(script):
     done = run(script, "--help")
     assert done.returncode == 0
-    for option in ("--hidden", "--passes", "--seed", "--output"):
+    for option in (*SCRIPTS[script][::2], "--hidden", "--seed", "--output"):
         assert option in done.stdout
     assert "(default: 0)" in done.stdout
 
@@ -68,6 +73,9 @@ def test_the_classic_recipe_is_the_default(tmp_path):
         ("network_from_scratch.py", ["--points", "many"], "'many'"),
         ("network_from_scratch.py", ["--rate", "1e9"], "choose a smaller --rate"),
         ("theano_and_the_gpu.py", ["--mode", "C"], "--mode"),
+        ("introduction_to_rnns.py", ["--task", "sleep"], "--task"),
+        ("introduction_to_rnns.py", ["--difficulties", "30"], "--difficulties"),
+        ("rnn_language_model.py", ["--vocabulary", "4"], "from 5 up"),
         ("theano_and_the_gpu.py", ["--rate", "1e38", "--points", "50"], "--rate"),
     ],
 )

@@ -14,8 +14,10 @@ from typing import Any, TextIO
 
 from unrolled import backend, corpus, script, training
 from unrolled.cells import CELLS
+from unrolled.language_model import LanguageModel
 from unrolled.sampling import Score, detokenize, generate, score, tokenize
 from unrolled.script import UserError, amount, whole
+from unrolled.vocabulary import Vocabulary
 
 #: Of the text; those of the model and its training are :class:`unrolled.training.Options`.
 TEXT = {
@@ -93,6 +95,7 @@ def train(given: dict[str, Any]) -> None:
     save_every = given.pop("save_every", 60.0)
     resume = folder is not None
     if resume:
+        folder = folder.parent if folder.name == "last.npz" else folder
         source, options = _resumed(folder, given)
     else:
         source = {name: given.pop(name, value) for name, value in TEXT.items()}
@@ -105,6 +108,7 @@ def train(given: dict[str, Any]) -> None:
             )
         options = OPTIONS._replace(**given)
     text = corpus.load(**source)
+    folder.mkdir(parents=True, exist_ok=True)  # or fail before the work
     _introduce(text, options)
     about = {"source": source}
     done = training.fit(
@@ -117,17 +121,19 @@ def _resumed(
     folder: Path, given: dict[str, Any]
 ) -> tuple[dict[str, Any], training.Options]:
     """The text and the options that a training began with."""
-    last = folder / "last.npz" if folder.is_dir() else folder
-    about = training.load(last).about
-    source, options = about["source"], training.Options(**about["options"])
+    about = training.load(folder / "last.npz").about
+    source = {**TEXT, **about.get("source", {})}
+    options = training.Options(**about["options"])
     # The file may have moved, and there may be time for more epochs.
     source["source"] = given.pop("source", source["source"])
     options = options._replace(epochs=given.pop("epochs", options.epochs))
-    if given:
-        flag = "--" + next(iter(given)).replace("_", "-")
-        raise UserError(
-            f"{flag}: a training that goes on keeps its own; leave it out"
-        )
+    own = {**source, **options._asdict(), "output": folder}
+    for name, value in given.items():
+        if value != own[name]:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(
+                f"{flag} {value}: the training that goes on has {own[name]}; leave it out"
+            )
     return source, options
 
 
@@ -140,7 +146,7 @@ def _introduce(text: corpus.Corpus, options: training.Options) -> None:
         for name, part in zip(("training", "validation", "test"), text[2:5])
     )
     print(f"text: {text.name}; sentences: {counts}")
-    known = training.Vocabulary.build(text.train, options.vocabulary)
+    known = Vocabulary.build(text.train, options.vocabulary)
     if len(known) < options.vocabulary:
         print(f"vocabulary: the text has only {len(known):,}; all are taken")
     print(
@@ -154,7 +160,7 @@ def _conclude(folder: Path, state: training.State) -> None:
     """Say what came of it, and what to do with it."""
     best = min(state.history, key=lambda row: row["validation"])
     print(
-        f"best: validation perplexity {math.exp(best['validation']):.1f} "
+        f"best: validation perplexity {training.perplexity(best['validation']):.1f} "
         f"after epoch {best['epoch']}, in {folder / 'best.npz'}"
     )
     print(f"write with it: python -m unrolled generate {folder}")
@@ -183,11 +189,18 @@ def add_generate(commands: Any) -> None:
     parser.set_defaults(run=write)
 
 
+def _load(path: Path) -> tuple[LanguageModel, Vocabulary, str, bool]:
+    """A trained model, and the level and the case of its text."""
+    model, vocabulary, _, about = training.load(path)
+    # What a program trained, rather than this command, has no source.
+    lower = about.get("source", TEXT)["lower"]
+    return model, vocabulary, about["text"]["level"], lower
+
+
 def write(given: dict[str, Any]) -> None:
     """Write sentences."""
-    model, vocabulary, _, about = training.load(given.pop("model"))
-    level = about["text"]["level"]
-    prompt = tokenize(given.pop("prompt"), level, about["source"]["lower"])
+    model, vocabulary, level, lower = _load(given.pop("model"))
+    prompt = tokenize(given.pop("prompt"), level, lower)
     for word in prompt:
         if word not in vocabulary:
             print(f"not in the vocabulary: {word}", file=sys.stderr)
@@ -220,9 +233,8 @@ def add_score(commands: Any) -> None:
 
 def rate(given: dict[str, Any]) -> None:
     """Score sentences."""
-    model, vocabulary, _, about = training.load(given["model"])
+    model, vocabulary, level, lower = _load(given["model"])
     lines = _lines(given["text"], given["encoding"])
-    level, lower = about["text"]["level"], about["source"]["lower"]
     scores = score(
         model, vocabulary, (tokenize(line, level, lower) for line in lines)
     )
@@ -260,7 +272,7 @@ def write_text(file: TextIO, lines: list[str], scores: list[Score]) -> None:
     total = sum(-one.log_probability for one in scores)
     count = sum(len(one.words) for one in scores)
     print(
-        f"all: perplexity {math.exp(total / count):.1f} over {count} tokens",
+        f"all: perplexity {training.perplexity(total / count):.1f} over {count} tokens",
         file=file,
     )
 
@@ -280,7 +292,7 @@ def write_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
         {
             "text": line,
             "log_probability": one.log_probability,
-            "perplexity": one.perplexity,
+            "perplexity": one.perplexity if one.perplexity < math.inf else None,
             "words": [
                 {"word": word, "known": known, "surprise": surprise}
                 for word, known, surprise in zip(*one)
@@ -297,7 +309,7 @@ WRITERS = {"text": write_text, "csv": write_csv, "json": write_json}
 
 def main() -> None:
     """Read the command line and do what it says."""
-    parser = argparse.ArgumentParser(prog="python -m unrolled", description=__doc__)
+    parser = script.Parser(prog="python -m unrolled", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True)
     for add in (add_train, add_generate, add_score):
         add(commands)

@@ -39,13 +39,14 @@ def save(
     Raises
     ------
     UserError
-        If an array holds a number that is none, or the file cannot be written. The old file, if
-        there is one, is untouched.
+        If the file cannot be written. The old file, if there is one, is untouched.
+    ValueError
+        If there is an infinity or NaN among the numbers. The old file is untouched, too.
     """
     for name, value in arrays.items():
         if not np.isfinite(value).all():
-            raise UserError(f"{path}: not saved, {name} holds infinity or NaN")
-    text = json.dumps({**FORMAT, **about}, ensure_ascii=False)
+            raise ValueError(f"{name} holds infinity or NaN")
+    text = json.dumps({**FORMAT, **about}, ensure_ascii=False, allow_nan=False)
     unfinished = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

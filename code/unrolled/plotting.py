@@ -324,31 +324,11 @@ def folded_network(ax: Axes, weights: Sequence[str] = ("U", "W", "V")) -> None:
     ax.text(-1.0, 1.3, W, ha="center", va="center", color=GRAY)
 
 
-def heat_map(
-    ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]
-) -> None:
-    """Show a matrix of numbers between -1 and 1 as colored squares with the numbers in them.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    values : array of shape (M, N)
-    rows, columns : sequences of M and of N str
-        What stands at the left and below.
-    """
-    ax.imshow(values, cmap="RdBu_r", vmin=-1.3, vmax=1.3, aspect="auto")
-    if values.size <= 80:
-        for (i, j), value in np.ndenumerate(values):
-            color = "white" if abs(value) > 0.85 else INK
-            ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(columns)), columns)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
 def surprise_bars(
-    ax: Axes, words: Sequence[str], surprises: Sequence[float], color: str = COLORS[0]
+    ax: Axes,
+    words: Sequence[str],
+    surprises: Sequence[float],
+    color: str = COLORS[0],
 ) -> None:
     """Draw the surprise at each word of a sentence, in nats, as bars."""
     places = range(len(words))

@@ -5,8 +5,7 @@ The state is carried along, so each word costs one step of the network, however 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,11 @@ import numpy as np
 from unrolled.corpus import words_of
 from unrolled.language_model import LanguageModel
 from unrolled.network import softmax
+from unrolled.training import perplexity
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
+
+#: Sentences that go through the network together.
+TOGETHER = 64
 
 
 def tokenize(text: str, level: str = "word", lower: bool = False) -> Sequence[str]:
@@ -38,10 +41,6 @@ def detokenize(tokens: Sequence[str], level: str = "word") -> str:
     from nltk.tokenize.treebank import TreebankWordDetokenizer
 
     return TreebankWordDetokenizer().detokenize(tokens)
-
-
-#: Sentences that go through the network together.
-TOGETHER = 64
 
 
 def distribution(
@@ -76,17 +75,20 @@ def distribution(
     """
     z = np.array(log_probabilities, dtype=np.float64)
     z[:, [PADDING, START, UNKNOWN]] = -np.inf
+    z -= z.max(axis=1, keepdims=True)
     if temperature == 0:
-        top_k = 1
-    else:
-        z /= temperature
-    if top_k is not None and top_k < z.shape[1]:
-        z[z < np.partition(z, -top_k)[:, [-top_k]]] = -np.inf
-    p = softmax(z)
+        temperature, top_k = 1, 1
+    with np.errstate(over="ignore"):  # an unlikely word may become impossible
+        p = softmax(z / temperature)
+    sentences = np.arange(len(p))[:, None]
+    if top_k is not None and top_k < p.shape[1]:
+        p[sentences, p.argpartition(-top_k)[:, :-top_k]] = 0
+        p /= p.sum(axis=1, keepdims=True)
     if top_p is not None and top_p < 1:
-        falling = np.sort(p)[:, ::-1]
-        enough = (falling.cumsum(axis=1) >= top_p).argmax(axis=1)
-        p[p < falling[np.arange(len(p)), enough, None]] = 0
+        falling = p.argsort()[:, ::-1]
+        together = p[sentences, falling].cumsum(axis=1)
+        # A word stays if those before it are not enough yet.
+        p[sentences, falling[:, 1:]] *= together[:, :-1] < top_p
         p /= p.sum(axis=1, keepdims=True)
     return p
 
@@ -117,7 +119,7 @@ def generate(
     model : LanguageModel
     vocabulary : Vocabulary
     count : int
-        How many sentences, all at once.
+        How many sentences.
     prompt : sequence of str
         The words that each begins with; they are part of the result.
     temperature, top_k, top_p
@@ -133,21 +135,43 @@ def generate(
         Each sentence's words. The end is not among them.
     """
     random = np.random.default_rng(seed)
-    states = model.start(count)
-    for word in (START, *vocabulary.encode(prompt)):
-        scores, states = model.read(np.full(count, word, np.int32), states)
-    written: list[list[int]] = [[] for _ in range(count)]
-    ended = np.zeros(count, bool)
-    for _ in range(longest - len(prompt)):
-        p = distribution(np.asarray(scores), temperature, top_k, top_p)
-        words = draw(p, random)
+    start = [START, *vocabulary.encode(prompt)]
+    steps = longest - len(prompt)
+
+    def choose(log_probabilities: np.ndarray) -> np.ndarray:
+        return draw(
+            distribution(log_probabilities, temperature, top_k, top_p), random
+        )
+
+    written: list[list[int]] = []
+    for first in range(0, count, TOGETHER):
+        B = min(TOGETHER, count - first)
+        written += _write_together(model, start, B, steps, choose)
+    return [[*prompt, *vocabulary.decode(words)] for words in written]
+
+
+def _write_together(
+    model: LanguageModel,
+    start: Sequence[int],
+    B: int,
+    steps: int,
+    choose: Callable[[np.ndarray], np.ndarray],
+) -> list[list[int]]:
+    """Write B sentences after the same start, a word of each at a time."""
+    states = model.start(B)
+    for word in start:
+        scores, states = model.read(np.full(B, word, np.int32), states)
+    written: list[list[int]] = [[] for _ in range(B)]
+    ended = np.zeros(B, bool)
+    for _ in range(steps):
+        words = choose(np.asarray(scores))
         ended |= words == END
         for i in np.flatnonzero(~ended):
             written[i].append(int(words[i]))
         if ended.all():
             break
         scores, states = model.read(words, states)
-    return [[*prompt, *vocabulary.decode(words)] for words in written]
+    return written
 
 
 class Score(NamedTuple):
@@ -168,7 +192,7 @@ class Score(NamedTuple):
     @property
     def perplexity(self) -> float:
         """The exponential of the mean surprise: as unsure as between so many equal choices."""
-        return math.exp(sum(self.surprises) / len(self.surprises))
+        return perplexity(sum(self.surprises) / len(self.surprises))
 
 
 def score(

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from unrolled.backend import BackendError
 
@@ -46,6 +47,14 @@ def amount(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 up")
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and leaves the rest to ``--help``."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
 def options(description: str, figures: str) -> argparse.ArgumentParser:
     """The options that every script has.
 
@@ -56,7 +65,7 @@ def options(description: str, figures: str) -> argparse.ArgumentParser:
     figures : str
         The folder for figures where ``--output`` names none.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=description.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -126,14 +135,22 @@ def run(main: Callable[[], None], name: str = "") -> None:
     name : str
         Who speaks in that line. Left out: the file that runs.
     """
+    if sys.stdout:  # no character is too strange for it
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
+        print(end="", flush=True)  # now, while the errors of it are caught
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        # Python would try to write the rest on its way out, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (BackendError, UserError, OSError) as error:
+        pass
+    except (BackendError, UserError, OSError, MemoryError) as error:
         print(f"{name or Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        try:
+            print(end="", flush=True)
+        except OSError:
+            # Python would try to write the rest on its way out, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

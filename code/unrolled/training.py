@@ -85,10 +85,17 @@ class State:
 
 
 def evaluate(model: LanguageModel, batches: Batches) -> float:
-    """The mean loss over all words of a text, in nats; its exponential is the perplexity."""
+    """The mean loss over all words of a text, in nats."""
     return (
         sum(float(model.losses(batch).sum()) for batch in batches) / batches.tokens
     )
+
+
+def perplexity(loss: float) -> float:
+    """The exponential of a mean loss in nats: as unsure as between so many equal choices."""
+    return (
+        math.exp(loss) if loss < 709 else math.inf
+    )  # the largest number is e^709.8
 
 
 @contextlib.contextmanager
@@ -165,17 +172,33 @@ class Trainer:
         UserError
             If the loss is no number, or a checkpoint cannot be written.
         """
-        with _interruptible() as interrupted:
-            while self.state.epoch < self.options.epochs:
-                self._train_epoch(interrupted)
-                self._finish_epoch(evaluate(self.model, self.validation))
+        try:
+            with _interruptible() as interrupted:
+                while self.state.epoch < self.options.epochs:
+                    self._train_epoch(interrupted)
+                    self._finish_epoch(evaluate(self.model, self.validation))
+        finally:
+            self.progress.end()
         return self.state
 
     def save(self, name: str = "last") -> None:
         """Write ``name.npz`` in the folder, if there is one."""
-        if self.folder:
-            about = {**self.about, "state": asdict(self.state)}
+        if not self.folder:
+            return
+        about = {**self.about, "state": asdict(self.state)}
+        try:
             checkpoint.save(self.folder / f"{name}.npz", self.model.values(), about)
+        except ValueError as error:
+            raise self._astray(str(error)) from error
+
+    def _astray(self, what: str) -> UserError:
+        """The error that ends a training whose numbers are none any more."""
+        last = self.folder and self.folder / "last.npz"
+        kept = last and last.exists() and f"; {last} holds the last good state"
+        return UserError(
+            f"{what} in epoch {self.state.epoch + 1}, after batch "
+            f"{self.state.position}: choose a smaller learning rate{kept or ''}"
+        )
 
     def _train_epoch(self, interrupted: threading.Event) -> None:
         """Go through what is left of the epoch, looking up now and then."""
@@ -201,7 +224,6 @@ class Trainer:
                 saved = now
             if interrupted.is_set():
                 self.save()
-                self.progress.end()
                 raise KeyboardInterrupt
         self._settle(pending, looked)
 
@@ -216,21 +238,13 @@ class Trainer:
         state.seconds += time.monotonic() - since
         pending.clear()
         if not math.isfinite(state.total):
-            self.progress.end()
-            last = self.folder and self.folder / "last.npz"
-            kept = (
-                f"; {last} holds the last good state"
-                if last and last.exists()
-                else ""
-            )
-            raise UserError(
-                f"the loss is {state.total} in epoch {state.epoch + 1}, after batch "
-                f"{state.position}: choose a smaller learning rate{kept}"
-            )
+            raise self._astray(f"the loss is {state.total}")
         self.progress.show(state.position, state.total / max(state.words, 1), words)
 
     def _finish_epoch(self, validation: float) -> None:
         """Write the epoch down, lower the learning rate if it did not help, and save."""
+        if not math.isfinite(validation):
+            raise self._astray(f"the validation loss is {validation}")
         state, best = self.state, self.state.best
         row = {
             "epoch": state.epoch + 1,
@@ -254,8 +268,8 @@ class Trainer:
 def describe(row: dict[str, float]) -> str:
     """One line on one epoch of a history."""
     return (
-        f"epoch {row['epoch']:3}: perplexity {math.exp(row['loss']):8.1f}, "
-        f"validation {math.exp(row['validation']):8.1f}, "
+        f"epoch {row['epoch']:3}: perplexity {perplexity(row['loss']):8.1f}, "
+        f"validation {perplexity(row['validation']):8.1f}, "
         f"learning rate {row['learning_rate']:.4g}, "
         f"{row['words_per_second']:,.0f} words/s, {row['seconds']:.0f} s"
     )
