@@ -71,7 +71,7 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
 def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
     r"""Shorten the gradient where it is longer than a limit; its direction stays.
 
-    .. math:: g \leftarrow g \cdot \min(1, \tau / \lVert g \rVert)
+    .. math:: g \leftarrow g \cdot \min(1, \mathrm{limit} / \lVert g \rVert)
 
     All gradients together count as one vector.
 
@@ -80,7 +80,7 @@ def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
     gradients : sequence of symbolic variables
         Of the parameters, in any shapes; of whole tables, not of rows of them.
     limit : float
-        :math:`\tau`, the longest gradient to let through.
+        The longest gradient to let through.
 
     Returns
     -------
