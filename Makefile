@@ -59,8 +59,11 @@ serve: html ## show the book at http://127.0.0.1:8000 (PORT=8000)
 scripts-help: environment ## print the options of each script in code/
 	@for script in code/*.py; do $(PY) "$$script" --help || exit; echo; done
 
-bench: environment ## time the training step beside other libraries
+bench: environment ## time training, and the same by hand; benchmarks/README.md adds peers
 	@$(PY) benchmarks/large_step.py
+	@$(PY) benchmarks/single_sentence.py
+	@$(PY) benchmarks/minibatch.py
+	@$(PY) benchmarks/equal_epochs.py --sentences 2000 --epochs 1
 
 lock: test-environment ## resolve the pins in requirements*.txt anew from the .in files
 	@for name in requirements requirements-test requirements-gpu; do \

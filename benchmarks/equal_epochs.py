@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Train our language model and PyTorch's alike on Shakespeare, and compare validation perplexity.
+
+Same equations, same starting weights, same batches in the same order, same learning rate and
+clipping: after each epoch the two must be equally good. The seconds are those of training, ours in
+the first epoch with those of compiling.
+"""
+
+import argparse
+import math
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from contest import PEERS, add_peers, print_machine, single, verdict
+
+from unrolled import backend, corpus
+from unrolled.batches import Batch, Batches
+from unrolled.cells import CELLS
+from unrolled.language_model import LanguageModel, Settings, initialize
+from unrolled.script import UserError, amount, run, whole
+from unrolled.training import evaluate
+from unrolled.vocabulary import Vocabulary
+
+#: How far apart the two validation perplexities may be, as a share of PyTorch's.
+TARGET = 0.02
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add_peers(parser, "torch")
+    add = parser.add_argument
+    add("--cell", choices=CELLS, default="rnn", help="kind of recurrent unit")
+    add("--epochs", type=whole(1), default=3, help="times through the text")
+    add("--sentences", type=whole(0), default=6000, help="to train on; 0: all")
+    add("--words", type=whole(5), default=8000, help="size of the vocabulary")
+    add("--hidden", type=whole(1), default=128, help="hidden units, and embedding")
+    add("--rate", type=amount, default=1.0, help="learning rate")
+    add("--clip", type=amount, default=0.25, help="longest gradient")
+    return parser.parse_args()
+
+
+def read_text(sentences: int, words: int) -> tuple[int, Batches, Batches]:
+    """The size of the vocabulary, and minibatches for training and for validation."""
+    text = corpus.load()
+    train = text.train[: sentences or None]
+    vocabulary = Vocabulary.build(train, words)
+    parts = (
+        [vocabulary.encode(s) for s in part] for part in (train, text.validation)
+    )
+    training, validation = map(Batches, parts)
+    return len(vocabulary), training, validation
+
+
+def flat(batches: Iterator[Batch], name: str) -> dict[str, np.ndarray]:
+    """Batches of any shapes as four arrays, which torch_epochs.py takes apart again."""
+    batches = list(batches)
+    arrays = {
+        f"{name}/{part}": np.concatenate(
+            [getattr(one, part).ravel() for one in batches]
+        )
+        for part in Batch._fields
+    }
+    return {**arrays, f"{name}/shapes": np.array([one.x.shape for one in batches])}
+
+
+def write_problem(
+    path: Path,
+    start: dict[str, np.ndarray],
+    training: Batches,
+    validation: Batches,
+    options: argparse.Namespace,
+) -> None:
+    """Write what PyTorch starts from: weights, all batches in order, settings."""
+    arrays = {
+        **start,
+        **flat(iter(validation), "validation"),
+        **{"rate": options.rate, "clip": options.clip, "epochs": options.epochs},
+    }
+    for epoch in range(options.epochs):
+        arrays |= flat(training.epoch(0, epoch), f"epoch{epoch}")
+    np.savez(path, **{name: single(value) for name, value in arrays.items()})
+
+
+def train(
+    model: LanguageModel, training: Batches, validation: Batches, options
+) -> Iterator[tuple[float, float]]:
+    """Our validation loss after each epoch, in nats per word, and the seconds of training."""
+    for epoch in range(options.epochs):
+        start = time.perf_counter()
+        for batch in training.epoch(0, epoch):
+            loss = model.step(batch, options.rate)
+        backend.wait(loss)
+        seconds = time.perf_counter() - start
+        yield evaluate(model, validation), seconds
+
+
+def peer(python: str, problem: Path, cell: str) -> Iterator[tuple[float, float]]:
+    """PyTorch's, from a process of its own.
+
+    Raises
+    ------
+    UserError
+        If it fails.
+    """
+    command = [python, str(PEERS / "torch_epochs.py"), str(problem), cell]
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    except OSError as error:
+        raise UserError(
+            f"PyTorch: cannot run {python}: {error.strerror}"
+        ) from error
+    with process:
+        for line in process.stdout:
+            loss, seconds = map(float, line.split())
+            yield loss, seconds
+        errors = process.stderr.read().strip()
+    if process.returncode:
+        raise UserError(
+            f"PyTorch: {python}: {(errors or 'failed').splitlines()[-1]}"
+        )
+
+
+def report(
+    ours: list[tuple[float, float]], theirs: list[tuple[float, float]]
+) -> None:
+    """Print an epoch a line, and what became of the target."""
+    print_machine()
+    print(f"{'validation perplexity':>24}{'ours':>10}{'seconds':>9}", end="")
+    print(f"{'PyTorch':>10}{'seconds':>9}{'apart':>9}" if theirs else "")
+    apart = []
+    for epoch, (loss, seconds) in enumerate(ours):
+        print(
+            f"{f'epoch {epoch + 1}':>24}{math.exp(loss):10.2f}{seconds:9.1f}",
+            end="",
+        )
+        if theirs:
+            other, their_seconds = theirs[epoch]
+            apart.append(math.exp(loss - other) - 1)
+            print(
+                f"{math.exp(other):10.2f}{their_seconds:9.1f}{apart[-1]:9.3%}",
+                end="",
+            )
+        print()
+    if theirs:
+        met = verdict(max(map(abs, apart)) <= TARGET)
+        print(f"target: within {TARGET:.0%} of PyTorch after each epoch: {met}")
+    else:
+        print("PyTorch: not measured (see --help)")
+
+
+def main() -> None:
+    """Read the options, train both, report."""
+    options = read_options()
+    C, training, validation = read_text(options.sentences, options.words)
+    settings = Settings(C, options.hidden, options.hidden, options.cell)
+    start = initialize(settings)
+    print(
+        f"{training.tokens:,} words an epoch, {len(training)} batches", flush=True
+    )
+    theirs = []
+    with tempfile.TemporaryDirectory() as folder:
+        if options.torch:
+            problem = Path(folder) / "problem.npz"
+            write_problem(problem, start, training, validation, options)
+            theirs = list(peer(options.torch, problem, options.cell))
+            if len(theirs) != options.epochs:
+                raise UserError("PyTorch: stopped in the middle of the run")
+    model = LanguageModel(settings, start, clip=options.clip)
+    ours = list(train(model, training, validation, options))
+    report(ours, theirs)
+
+
+if __name__ == "__main__":
+    run(main)

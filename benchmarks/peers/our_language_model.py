@@ -1,0 +1,26 @@
+"""The compiled step of the language model: our_language_model.py PROBLEM CELL."""
+
+import sys
+
+from serve import load, serve
+
+from unrolled import backend
+from unrolled.batches import Batch
+from unrolled.language_model import LanguageModel, Settings, initialize
+
+problem = load(sys.argv[1])
+(C, H), D = problem["V"].shape, problem["E"].shape[1] if "E" in problem else 0
+settings = Settings(C, H, D, cell=sys.argv[2])
+parameters = {name: problem[name] for name in initialize(settings)}
+clip = float(problem["clip"]) if "clip" in problem else None
+model = LanguageModel(settings, parameters, clip=clip)
+batch = Batch(*(problem[name] for name in Batch._fields))
+rate = float(problem["rate"])
+
+
+def loss():
+    """The mean over the words."""
+    return model.losses(batch).sum() / batch.mask.sum()
+
+
+serve(loss, lambda: backend.wait(model.step(batch, rate)))
