@@ -7,6 +7,7 @@ anything but numbers and words, so a file from a stranger can be opened safely.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -83,16 +84,16 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         If there is no such file, it is damaged, or :func:`save` did not write it.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as entries:
+            arrays = dict(entries)
         about = json.loads(str(arrays.pop("about")))
         if about["format"] != FORMAT["format"]:
             raise ValueError(about["format"])
         version = about["version"]
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror or 'is no checkpoint'}"
-        ) from error
     except Exception as error:  # a damaged file fails in many ways
         raise UserError(
             f"{path}: is damaged, or no checkpoint of this program"

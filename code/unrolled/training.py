@@ -21,7 +21,7 @@ import numpy as np
 
 from unrolled import checkpoint
 from unrolled.batches import Batches
-from unrolled.corpus import Corpus, Sentence
+from unrolled.corpus import LEVELS, Corpus, Sentence
 from unrolled.language_model import LanguageModel, Settings
 from unrolled.progress import Progress
 from unrolled.script import UserError
@@ -386,6 +386,8 @@ def load(path: Path) -> Trained:
         options = Options(**about["options"])
         vocabulary = Vocabulary(about["vocabulary"])
         model = _model(options, len(vocabulary), arrays)
+        if about["text"]["level"] not in LEVELS:
+            raise ValueError(f"unknown level {about['text']['level']!r}")
         return Trained(model, vocabulary, State(**about["state"]), about)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
