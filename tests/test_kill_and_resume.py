@@ -1,0 +1,198 @@
+"""A training that is cut off again and again ends with the very same parameters."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from unrolled import checkpoint
+
+#: How often processes are killed, in all.
+KILLS = 22
+EPOCHS = 60
+# The sentences have one length, so there is one shape to compile.
+OPTIONS = "--level character --batch 64 --hidden 32 --embedding 8 --rate 1".split()
+#: Seconds that a training may take, at most, where all goes well.
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """4,000 paragraphs of 39 characters: words that come in a certain order, mostly."""
+    chance = random.Random(0)
+    words = [a + b + c for a in "kmt" for b in "aio" for c in "nst"]
+    paragraphs = []
+    for _ in range(4000):
+        i, line = chance.randrange(27), []
+        for _ in range(10):
+            line.append(words[i])
+            i = (5 * i + chance.randrange(3)) % 27
+        paragraphs.append(" ".join(line))
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("\n\n".join(paragraphs))
+    return path
+
+
+PROCESSES = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """End what a failed test has left running."""
+    yield
+    for process in PROCESSES:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def start(*options):
+    """Start a training as a user does."""
+    environment = {**os.environ, "UNROLLED_DEVICE": "cpu"}
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "unrolled", "train", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    PROCESSES.append(process)
+    return process
+
+
+def begin(text, folder, *options):
+    return start(
+        str(text),
+        *OPTIONS,
+        "--epochs",
+        str(EPOCHS),
+        "--output",
+        str(folder),
+        *options,
+    )
+
+
+def go_on(folder):
+    return start("--resume", str(folder), "--save-every", "0")
+
+
+def finish(process):
+    """Wait until a training is done; what it said."""
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def stamp(path):
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def wait_until(condition, process):
+    """Wait for a sign of life of a process; whether it came before the process ended."""
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        if process.poll() is not None:
+            return False
+        assert time.monotonic() < give_up
+        time.sleep(0.0005)
+    return True
+
+
+def result(folder):
+    """All that a training leaves but the time it took."""
+    left = {}
+    for name in ("last", "best"):
+        arrays, about = checkpoint.load(folder / f"{name}.npz")
+        state = about.pop("state")
+        state.pop("seconds")
+        for row in state["history"]:
+            row.pop("seconds")
+            row.pop("words_per_second")
+        left[name] = arrays, about, state
+    return left
+
+
+def assert_same(found, expected):
+    for name in ("last", "best"):
+        arrays, *others = found[name]
+        good, *good_others = expected[name]
+        assert arrays.keys() == good.keys()
+        for parameter, value in good.items():
+            assert arrays[parameter].dtype == value.dtype
+            assert np.array_equal(arrays[parameter], value), parameter
+        assert others == good_others
+
+
+def ordeal(text, folder, seed):
+    """Train with a process that is killed at random moments until it had enough of it.
+
+    Every third kill waits for a file that is being written. The others come up to two seconds
+    after the first checkpoint: while it trains, compiles the validation, or validates.
+    """
+    chance = random.Random(seed)
+    last, part = folder / "last.npz", folder / "last.npz.part"
+    kills = torn = 0
+    done = []
+    process = begin(text, folder, "--save-every", "0")
+    while kills < KILLS // 2:
+        before = stamp(last)
+        if not wait_until(lambda: stamp(last) > before, process):
+            break
+        if kills % 3 == 2:
+            time.sleep(chance.uniform(0, 0.5))
+            wait_until(part.exists, process)
+        else:
+            time.sleep(
+                chance.uniform(0, 2) if kills % 3 else chance.uniform(0, 0.3)
+            )
+        process.kill()
+        process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            break
+        kills += 1
+        torn += part.exists()
+        _, about = checkpoint.load(last)  # whole, whatever happened
+        state = about["state"]
+        done.append((state["epoch"], state["position"]))
+        process = go_on(folder)
+    # And once more, politely.
+    before = stamp(last)
+    assert wait_until(lambda: stamp(last) > before, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert errors.endswith("\ninterrupted\n")
+    assert not part.exists()
+    state = checkpoint.load(last)[1]["state"]
+    done.append((state["epoch"], state["position"]))
+    finish(go_on(folder))
+    return SimpleNamespace(kills=kills, torn=torn, done=done, result=result(folder))
+
+
+def test_a_training_killed_again_and_again_ends_with_the_same_numbers(
+    text, tmp_path
+):
+    with ThreadPoolExecutor() as pool:
+        ordeals = [
+            pool.submit(ordeal, text, tmp_path / f"killed {seed}", seed)
+            for seed in (1, 2)
+        ]
+        spared = tmp_path / "spared"
+        log = finish(begin(text, spared))
+        ordeals = [one.result() for one in ordeals]
+    expected = result(spared)
+    assert len(expected["last"][2]["history"]) == EPOCHS
+    assert log.count("\n") == EPOCHS
+    assert sum(one.kills for one in ordeals) == KILLS
+    assert any(one.torn for one in ordeals)
+    for one in ordeals:
+        assert one.done == sorted(one.done)  # nothing that was saved is lost
+        assert one.done[-1] < (EPOCHS, 0)
+        assert_same(one.result, expected)
