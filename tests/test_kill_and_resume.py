@@ -18,7 +18,16 @@ from unrolled import checkpoint
 KILLS = 22
 EPOCHS = 60
 # The sentences have one length, so there is one shape to compile.
-OPTIONS = "--level character --batch 64 --hidden 32 --embedding 8 --rate 1".split()
+OPTIONS = [
+    "--level",
+    "character",
+    "--batch",
+    "64",
+    "--hidden",
+    "32",
+    "--embedding",
+    "8",
+]
 #: Seconds that a training may take, at most, where all goes well.
 PATIENCE = 120
 
@@ -91,13 +100,14 @@ def finish(process):
 
 
 def stamp(path):
+    """When a file was written last."""
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def wait_until(condition, process):
-    """Wait for a sign of life of a process; whether it came before the process ended."""
+def wait_for(path, process, since=0):
+    """Wait for a process to write a file; whether it did so before it ended."""
     give_up = time.monotonic() + PATIENCE
-    while not condition():
+    while stamp(path) <= since:
         if process.poll() is not None:
             return False
         assert time.monotonic() < give_up
@@ -141,13 +151,10 @@ def ordeal(text, folder, seed):
     kills = torn = 0
     done = []
     process = begin(text, folder, "--save-every", "0")
-    while kills < KILLS // 2:
-        before = stamp(last)
-        if not wait_until(lambda: stamp(last) > before, process):
-            break
+    while kills < KILLS // 2 and wait_for(last, process, since=stamp(last)):
         if kills % 3 == 2:
             time.sleep(chance.uniform(0, 0.5))
-            wait_until(part.exists, process)
+            wait_for(part, process, since=stamp(part))
         else:
             time.sleep(
                 chance.uniform(0, 2) if kills % 3 else chance.uniform(0, 0.3)
@@ -163,8 +170,7 @@ def ordeal(text, folder, seed):
         done.append((state["epoch"], state["position"]))
         process = go_on(folder)
     # And once more, politely.
-    before = stamp(last)
-    assert wait_until(lambda: stamp(last) > before, process)
+    assert wait_for(last, process, since=stamp(last))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130

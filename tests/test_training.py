@@ -1,0 +1,530 @@
+import fcntl
+import inspect
+import math
+import os
+import re
+import signal
+import struct
+import sys
+import termios
+import threading
+from itertools import pairwise
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from unrolled import checkpoint, progress, training
+from unrolled.batches import Batches
+from unrolled.corpus import Corpus
+from unrolled.language_model import LanguageModel, Settings
+from unrolled.progress import Progress
+from unrolled.script import UserError
+from unrolled.training import (
+    ENOUGH,
+    Options,
+    State,
+    Trainer,
+    describe,
+    evaluate,
+    fit,
+    load,
+    perplexity,
+)
+
+WORDS = [a + b for a in "kmpt" for b in "aeio"]
+
+
+def sentences(count, length=7, seed=0):
+    """Sentences of one length, in which a word allows three next ones."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        numbers = [int(random.integers(len(WORDS)))]
+        for step in random.integers(3, size=length - 1):
+            numbers.append((5 * numbers[-1] + int(step)) % len(WORDS))
+        made.append([WORDS[i] for i in numbers])
+    return made
+
+
+CORPUS = Corpus(
+    "small", "word", sentences(960), sentences(40, seed=1), sentences(3), "print"
+)
+OPTIONS = Options(hidden=12, embedding=5, epochs=3, batch=16, rate=3.0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training of three epochs, and its folder."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    done = fit(CORPUS, OPTIONS, folder, quiet=True, about={"note": "ours"})
+    return SimpleNamespace(**done._asdict(), folder=folder)
+
+
+def same(found, expected):
+    return found.keys() == expected.keys() and all(
+        np.array_equal(found[name], value) for name, value in expected.items()
+    )
+
+
+# ---------------------------------------------------------------------------------- what it learns
+
+
+def test_the_loss_falls_on_a_text_that_can_be_learned(trained):
+    history = trained.state.history
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    losses = [row["loss"] for row in history]
+    assert losses == sorted(losses, reverse=True)
+    # The first word is one of 16, the next six are each one of 3, and the end is certain.
+    best = (math.log(16) + 6 * math.log(3)) / 8
+    assert best < losses[-1] < best + 0.5
+
+
+def test_the_validation_loss_is_measured_after_each_epoch(trained):
+    assert all(0 < row["validation"] < 4 for row in trained.state.history)
+    batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
+    assert (
+        evaluate(trained.model, batches) == trained.state.history[-1]["validation"]
+    )
+
+
+def test_an_untrained_model_is_as_good_as_guessing(trained):
+    C = len(trained.vocabulary)
+    start = LanguageModel(Settings(C, OPTIONS.hidden, OPTIONS.embedding))
+    batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
+    assert evaluate(start, batches) == pytest.approx(math.log(C), abs=0.05)
+
+
+def test_evaluate_is_the_mean_of_losses_by_hand(trained):
+    E, U, W, b, V, c = (trained.model.values()[name] for name in "EUWbVc")
+    losses = []
+    for sentence in CORPUS.validation:
+        numbers = [1, *trained.vocabulary.encode(sentence), 2]
+        s = np.zeros(OPTIONS.hidden)
+        for x, y in pairwise(numbers):
+            s = np.tanh(E[x].astype(float) @ U + s @ W + b)
+            z = V @ s + c
+            losses.append(math.log(np.exp(z).sum()) - z[y])
+    found = trained.state.history[-1]["validation"]
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_the_same_seed_trains_the_same_parameters_and_another_others(trained):
+    again = fit(CORPUS, OPTIONS, quiet=True).model.values()
+    assert same(again, trained.model.values())
+    other = fit(CORPUS, OPTIONS._replace(seed=1), quiet=True).model.values()
+    for name, value in other.items():
+        assert not np.array_equal(value, again[name]), name
+
+
+def test_files_hold_the_last_and_the_best_epoch(trained):
+    assert sorted(file.name for file in trained.folder.iterdir()) == [
+        "best.npz",
+        "last.npz",
+    ]
+    last = load(trained.folder / "last.npz")
+    assert same(last.model.values(), trained.model.values())
+    assert last.state == trained.state
+    best = load(trained.folder)
+    row = min(trained.state.history, key=lambda row: row["validation"])
+    assert best.state.history[-1] == row
+    assert best.vocabulary.tokens == trained.vocabulary.tokens
+    assert best.about["note"] == "ours"
+
+
+def test_a_trained_model_gets_more_epochs(trained, tmp_path):
+    for name in ("last.npz", "best.npz"):
+        (tmp_path / name).write_bytes((trained.folder / name).read_bytes())
+    more = OPTIONS._replace(epochs=4)
+    resumed = fit(CORPUS, more, tmp_path, resume=True, quiet=True)
+    assert resumed.state.history[:3] == trained.state.history
+    assert len(resumed.state.history) == 4
+    at_once = fit(CORPUS, more, quiet=True)
+    assert same(resumed.model.values(), at_once.model.values())
+
+
+@pytest.mark.parametrize(
+    ("corpus", "options", "says"),
+    [
+        (
+            CORPUS._replace(fingerprint="other"),
+            OPTIONS,
+            "the text (small) has changed",
+        ),
+        (CORPUS, OPTIONS._replace(seed=1), "seed was 0, not 1"),
+        (CORPUS, OPTIONS._replace(hidden=13), "hidden was 12, not 13"),
+        (CORPUS, OPTIONS._replace(rate=2.0), "rate was 3.0, not 2.0"),
+    ],
+)
+def test_it_goes_on_with_the_same_text_and_options_only(
+    trained, corpus, options, says
+):
+    files = {file: file.read_bytes() for file in trained.folder.iterdir()}
+    with pytest.raises(UserError) as caught:
+        fit(corpus, options, trained.folder, resume=True, quiet=True)
+    assert says in str(caught.value)
+    assert str(trained.folder / "last.npz") in str(caught.value)
+    assert {file: file.read_bytes() for file in trained.folder.iterdir()} == files
+
+
+def test_a_text_smaller_than_a_batch_is_refused_but_for_validation():
+    small = CORPUS._replace(train=CORPUS.train[:15])
+    with pytest.raises(UserError, match="--batch"):
+        fit(small, OPTIONS, quiet=True)
+
+
+# -------------------------------------------------------------- the loop, with a model that is none
+
+
+class Actor:
+    """Stands in for a model: plays given validation losses, and writes down what it is told."""
+
+    def __init__(self, validation=(), loss=1.0):
+        self.validation, self.loss = list(validation), loss
+        self.seen, self.rates = [], []
+        self.parameters = np.zeros(3)
+        self.before_step = {}
+
+    def step(self, batch, learning_rate):
+        self.before_step.get(len(self.seen), lambda: None)()
+        self.seen.append(batch)
+        self.rates.append(learning_rate)
+        self.parameters = self.parameters + 1
+        return np.float32(self.loss)
+
+    def losses(self, batch):
+        # One batch of one word: see `rehearse`.
+        return np.array([[self.validation.pop(0) if self.validation else 1.0]])
+
+    def values(self):
+        return {"p": self.parameters}
+
+
+NUMBERS = [
+    np.full(3, i, np.int32) for i in range(4, 44)
+]  # 10 batches of 4 sentences
+
+
+def rehearse(actor, epochs=1, **trainer):
+    """A trainer for an actor; the validation text is a batch with one word."""
+    training_, validation = Batches(NUMBERS, 4), Batches([np.zeros(0, np.int32)], 1)
+    options = Options(epochs=epochs, rate=8.0)
+    return Trainer(actor, training_, validation, options, quiet=True, **trainer)
+
+
+def told(batches):
+    """Which sentences were in which batch."""
+    return [tuple(batch.x[1].tolist()) for batch in batches]
+
+
+def test_the_rate_is_halved_where_an_epoch_won_too_little():
+    losses = [9, 8, 8.5, 8 - 0.9 * ENOUGH, 7, 7, math.nextafter(7 - ENOUGH, 0), 6]
+    actor = Actor(losses)
+    history = rehearse(actor, len(losses)).run().history
+    assert [row["validation"] for row in history] == losses
+    expected = [8, 8, 8, 4, 2, 2, 1, 1]
+    assert [row["learning_rate"] for row in history] == expected
+    assert actor.rates == [rate for rate in expected for _ in range(10)]
+
+
+def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path):
+    losses = [3, 2, 2.5, 1.99, 1.99, 5]
+    for count, best in enumerate([1, 2, 2, 4, 4, 4], 1):
+        folder = tmp_path / str(count)
+        rehearse(Actor(losses), count, folder=folder).run()
+        arrays, about = checkpoint.load(folder / "best.npz")
+        assert len(about["state"]["history"]) == best
+        assert np.array_equal(arrays["p"], np.full(3, 10.0 * best))
+        arrays, about = checkpoint.load(folder / "last.npz")
+        assert len(about["state"]["history"]) == count
+        assert np.array_equal(arrays["p"], np.full(3, 10.0 * count))
+
+
+def test_each_epoch_brings_all_sentences_in_another_order():
+    actor = Actor()
+    rehearse(actor, 2).run()
+    first, second = told(actor.seen[:10]), told(actor.seen[10:])
+    assert first != second
+    assert sorted(sum(first, ())) == sorted(sum(second, ())) == list(range(4, 44))
+
+
+def test_the_history_weighs_batches_by_their_words():
+    lengths = [2, 2, 9]
+    text = [np.full(n, 7, np.int32) for n in lengths]
+    actor = Actor()
+    actor.step = lambda batch, _: np.float32(batch.mask.sum())
+    trainer = rehearse(actor)
+    trainer.training = Batches(text, 2)  # 6 words in one batch, 10 in the other
+    (row,) = trainer.run().history
+    assert row["loss"] == (6 * 6 + 10 * 10) / 16
+
+
+def interrupted_after(count, folder, **options):
+    """Train, and press Ctrl-C while a batch is at work."""
+    actor = Actor()
+    actor.before_step = {count - 1: lambda: signal.raise_signal(signal.SIGINT)}
+    trainer = rehearse(actor, 3, folder=folder, **options)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    return actor, trainer
+
+
+@pytest.mark.parametrize("count", [1, 4, 10, 17, 20])
+def test_ctrl_c_saves_and_the_rest_follows_later(count, tmp_path):
+    spared = Actor()
+    expected = rehearse(spared, 3).run()
+    handler = signal.getsignal(signal.SIGINT)
+    actor, _ = interrupted_after(count, tmp_path)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert len(actor.seen) == count
+    arrays, about = checkpoint.load(tmp_path / "last.npz")
+    state = State(**about["state"])
+    assert state.epoch * 10 + state.position == count
+    rest = Actor()
+    rest.parameters = arrays["p"]
+    found = rehearse(rest, 3, state=state, folder=tmp_path).run()
+    assert told(actor.seen) + told(rest.seen) == told(spared.seen)
+    assert np.array_equal(rest.parameters, spared.parameters)
+    for row, good in zip(found.history, expected.history, strict=True):
+        for name in ("epoch", "learning_rate", "loss", "validation"):
+            assert row[name] == good[name]
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    def press_twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    actor = Actor()
+    actor.before_step = {4: press_twice}
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(actor, folder=tmp_path).run()
+    assert len(actor.seen) == 4  # the fifth batch was not even finished
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_while_validating_is_heard_in_the_next_epoch(tmp_path):
+    actor = Actor()
+    losses = actor.losses
+
+    def press(batch):
+        signal.raise_signal(signal.SIGINT)
+        return losses(batch)
+
+    actor.losses = press
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(actor, 2, folder=tmp_path).run()
+    assert len(actor.seen) == 11
+    state = checkpoint.load(tmp_path / "last.npz")[1]["state"]
+    assert (state["epoch"], state["position"]) == (1, 1)
+
+
+def test_a_trainer_works_in_a_thread(tmp_path):
+    trainer = rehearse(Actor([3, 2]), 2, folder=tmp_path)
+    handler = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=trainer.run)
+    thread.start()
+    thread.join()
+    assert trainer.state.epoch == 2
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (tmp_path / "best.npz").exists()
+
+
+def test_checkpoints_come_as_often_as_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOOK_EVERY", 0)
+    saved = []
+    for save_every, count in ((0.0, 10 + 2), (3600.0, 2)):
+        trainer = rehearse(Actor(), folder=tmp_path, save_every=save_every)
+        monkeypatch.setattr(trainer, "save", lambda name="last": saved.append(name))
+        trainer.run()
+        assert len(saved) == count
+        assert saved[-2:] == ["best", "last"]
+        saved.clear()
+
+
+# ------------------------------------------------------------------------- numbers that are none
+
+
+def astray(trainer):
+    """The message of a training that ends without a result; the files stay as they were."""
+    files = {file: file.read_bytes() for file in trainer.folder.iterdir()}
+    with pytest.raises(UserError) as caught:
+        trainer.run()
+    assert {file: file.read_bytes() for file in trainer.folder.iterdir()} == files
+    message = str(caught.value)
+    assert "choose a smaller learning rate" in message
+    assert f"{trainer.folder / 'last.npz'} holds the last good state" in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_none_names_epoch_and_batch(bad, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOOK_EVERY", 0)
+    rehearse(Actor(), folder=tmp_path).run()
+    actor = Actor()
+    trainer = rehearse(actor, 3, folder=tmp_path)
+    trainer.state = State(8.0, epoch=1, history=[{"validation": 1.0}])
+    actor.before_step = {6: lambda: setattr(actor, "loss", bad)}
+    assert f"the loss is {bad} in epoch 2, after batch 7" in astray(trainer)
+
+
+def test_a_validation_loss_that_is_none_ends_the_training(tmp_path):
+    rehearse(Actor(), folder=tmp_path).run()
+    trainer = rehearse(Actor([math.nan]), folder=tmp_path)
+    message = astray(trainer)
+    assert "the validation loss is nan in epoch 1, after batch 10" in message
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_parameters_that_are_none_are_not_saved(bad, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOOK_EVERY", 0)
+    rehearse(Actor(), folder=tmp_path).run()
+    actor = Actor()
+    actor.before_step = {2: lambda: actor.parameters.__setitem__(1, bad)}
+    trainer = rehearse(actor, folder=tmp_path, save_every=3600.0)
+    trainer.training = Batches(NUMBERS[:12], 4)
+    assert "p holds infinity or NaN in epoch" in astray(trainer)
+
+
+def test_a_real_training_that_goes_astray(tmp_path):
+    wild = OPTIONS._replace(rate=1e30, clip=0.0)
+    with pytest.raises(
+        UserError, match=r"in epoch 1, after batch \d+: choose a small"
+    ):
+        fit(CORPUS, wild, tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_beyond_all_bounds_still_has_a_perplexity():
+    assert perplexity(0) == 1
+    assert perplexity(math.log(8000)) == pytest.approx(8000)
+    assert perplexity(708.9) < math.inf
+    assert perplexity(1e5) == math.inf
+    row = {
+        "epoch": 1,
+        "learning_rate": 2.0,
+        "loss": 1e5,
+        "validation": 2.0,
+        "seconds": 1.0,
+        "words_per_second": 10.0,
+    }
+    assert "inf" in describe(row)
+
+
+# ------------------------------------------------------------------------------------ progress
+
+
+def two_epochs(batches=20):
+    """What a training of two epochs tells its progress."""
+    shown = Progress(batches)
+    for epoch in (1, 2):
+        shown.begin(epoch, 0)
+        for position in range(1, batches + 1):
+            shown.show(position, 5.0 / epoch, 100)
+        shown.end(f"epoch {epoch} is done")
+
+
+def test_a_log_has_plain_lines(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_EVERY", 0)
+    two_epochs()
+    out, log = capsys.readouterr()
+    lines = log.splitlines()
+    assert out == ""
+    assert len(lines) == 42
+    assert re.fullmatch(
+        r"epoch 1: batch 7 of 20, loss 5\.000, [\d,]+ words/s, 0:0\d left", lines[6]
+    )
+    assert lines[20] == "epoch 1 is done"
+    assert "\r" not in log
+    assert "\x1b" not in log
+
+
+def test_a_log_has_a_line_a_minute(capsys, monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(progress, "time", clock)
+    shown = Progress(600)
+    shown.begin(1, 300)  # resumed
+    for position in range(301, 451):
+        now[0] += 1.0
+        shown.show(position, 2.0, 50)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "epoch 1: batch 360 of 600, loss 2.000, 50 words/s, 4:00 left",
+        "epoch 1: batch 420 of 600, loss 2.000, 50 words/s, 3:00 left",
+    ]
+
+
+def test_a_terminal_has_a_bar(monkeypatch):
+    master, slave = os.openpty()
+    size = struct.pack("HHHH", 24, 120, 0, 0)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
+    with open(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        shown = Progress(20)
+        assert shown.place == "terminal"
+        shown.begin(1, 0)
+        for position in range(1, 21):
+            shown.show(position, 4.321, 100)
+            shown.bar.refresh()
+        shown.end("epoch 1 is done")
+        terminal.flush()
+        os.set_blocking(master, False)
+        text = b""
+        for piece in iter(lambda: read_some(master), b""):
+            text += piece
+    os.close(master)
+    text = text.decode()
+    half = next(part for part in text.split("\r") if "10/20" in part)
+    assert re.search(r"epoch 1: +50%\|.*\| 10/20 \[\d\d:\d\d<\d\d:\d\d", half)
+    assert re.search(r"loss 4\.321, [\d,]+ words/s", half)
+    # The bar is wiped out, and the epoch's line is left.
+    assert re.search(r"\r +\repoch 1 is done\r?\n$", text)
+
+
+def read_some(master):
+    try:
+        return os.read(master, 65536)
+    except OSError:  # nothing is left
+        return b""
+
+
+def test_a_bar_is_closed_when_a_training_fails(monkeypatch):
+    actor = Actor(loss=math.nan)
+    trainer = rehearse(actor)
+    ended = []
+    monkeypatch.setattr(trainer.progress, "end", lambda *_: ended.append(True))
+    with pytest.raises(UserError):
+        trainer.run()
+    assert ended
+
+
+def test_a_notebook_has_one_output_that_changes():
+    source = inspect.getsource(two_epochs) + "two_epochs()"
+    source = f"from unrolled.progress import Progress\n{source}"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    messages = []
+    client = NotebookClient(notebook, timeout=60, kernel_name="python3")
+    process_message = client.process_message
+
+    def listen(message, *rest):
+        messages.append(message["msg_type"])
+        return process_message(message, *rest)
+
+    client.process_message = listen
+    client.execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.data == {"text/plain": "epoch 1 is done\nepoch 2 is done"}
+    assert messages.count("display_data") == 1
+    assert messages.count("update_display_data") == 41
+
+
+def test_quiet_means_quiet(capsys):
+    trainer = rehearse(Actor())
+    trainer.run()
+    assert capsys.readouterr() == ("", "")
