@@ -182,9 +182,27 @@ def add_generate(commands: Any) -> None:
     add("--prompt", default="", help="how each sentence begins")
     add("--count", type=whole(1), default=10, help="sentences")
     add("--temperature", type=amount, default=1.0, help="0: the likeliest words")
-    add("--top-k", type=whole(1), help="draw from so many likeliest words")
-    add("--top-p", type=share, help="draw from so much probability")
-    add("--longest", type=whole(1), help="tokens of a sentence")
+    unset = argparse.SUPPRESS  # not in the namespace, and without a default to show
+    add(
+        "--top-k",
+        type=whole(1),
+        default=unset,
+        help="draw from so many likeliest words",
+    )
+    add(
+        "--top-p",
+        type=share,
+        default=unset,
+        help="draw from so much probability",
+    )
+    add(
+        "--longest",
+        type=whole(1),
+        default=unset,
+        help="tokens of a sentence (default: "
+        + ", ".join(f"{count} at level {level}" for level, count in LONGEST.items())
+        + ")",
+    )
     add("--seed", type=whole(0), default=0, help="another seed writes others")
     parser.set_defaults(run=write)
 
@@ -204,7 +222,7 @@ def write(given: dict[str, Any]) -> None:
     for word in prompt:
         if word not in vocabulary:
             print(f"not in the vocabulary: {word}", file=sys.stderr)
-    longest = given.pop("longest") or LONGEST[level]
+    longest = given.pop("longest", LONGEST[level])
     for words in generate(
         model, vocabulary, prompt=prompt, longest=longest, **given
     ):
@@ -227,7 +245,12 @@ def add_score(commands: Any) -> None:
     add("text", nargs="?", default="-", help="a file; -: the standard input")
     add("--encoding", default="utf-8", help="of the text")
     add("--format", choices=WRITERS, default="text", help="of the result")
-    add("--output", type=Path, help="a file for the result")
+    add(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="a file for the result",
+    )
     parser.set_defaults(run=rate)
 
 
@@ -240,10 +263,10 @@ def rate(given: dict[str, Any]) -> None:
     )
     result = io.StringIO(newline="")
     WRITERS[given["format"]](result, lines, scores)
-    if given["output"] is None:
-        print(result.getvalue(), end="")
-    else:
+    if "output" in given:
         script.write_text(given["output"], result.getvalue())
+    else:
+        print(result.getvalue(), end="")
 
 
 def _lines(path: str, encoding: str) -> list[str]:

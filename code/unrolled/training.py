@@ -217,14 +217,13 @@ class Trainer:
         for batch in batches:
             loss = self.model.step(batch, state.learning_rate)
             pending.append((loss, int(batch.mask.sum())))
-            now = time.monotonic()
-            if now - looked < LOOK_EVERY and not interrupted.is_set():
+            if time.monotonic() - looked < LOOK_EVERY and not interrupted.is_set():
                 continue
             self._settle(pending, looked)
-            looked = now
-            if now - saved >= self.save_every:
+            if time.monotonic() - saved >= self.save_every:
                 self.save()
-                saved = now
+                saved = time.monotonic()
+            looked = time.monotonic()
             if interrupted.is_set():
                 self.save()
                 raise KeyboardInterrupt
