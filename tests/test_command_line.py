@@ -1,0 +1,512 @@
+"""python -m unrolled: train, generate, score."""
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from unrolled import __main__, checkpoint, script, training
+
+SMALL = ["--hidden", "8", "--embedding", "4", "--batch", "8", "--epochs", "2"]
+SAYINGS = [
+    'The cat sat on the mat, and "purred" loudly.',
+    "The dog ran after the cat.",
+    "A dog sat on a mat.",
+    "The Cat ran.",
+    "It's the dog, not the cat, that ran!",
+]
+
+
+@pytest.fixture(autouse=True)
+def few_shapes(monkeypatch):
+    """Each shape of minibatch is compiled: one will do."""
+    options = training.Options(buckets=1)
+    monkeypatch.setattr(__main__, "OPTIONS", options)
+    monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
+
+
+def texts(folder):
+    """A CSV as that of the original tutorial, and a text file, each of 60 sentences."""
+    with open(folder / "comments.csv", "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "body"])
+        for i in range(20):
+            one, two, three = (SAYINGS[(i + k) % 5] for k in range(3))
+            rows.writerow([i, f"{one} {two}\n\n{three}"])
+    paragraphs = "\n\n".join(SAYINGS[i % 5] for i in range(60))
+    (folder / "sayings.txt").write_text(paragraphs, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with texts, and the models csv, lower and character trained on them."""
+    folder = tmp_path_factory.mktemp("home")
+    texts(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setattr(__main__, "OPTIONS", training.Options(buckets=1))
+        patch.chdir(folder)
+        for arguments in (
+            ["comments.csv", "--output", "csv"],
+            ["sayings.txt", "--lower", "--vocabulary", "12", "--output", "lower"],
+            ["sayings.txt", "--level", "character", "--output", "character"],
+        ):
+            patch.setattr(sys, "argv", ["unrolled", "train", *arguments, *SMALL])
+            __main__.main()
+    return folder
+
+
+@pytest.fixture
+def unrolled(home, monkeypatch, capsys):
+    """Run a command in the folder with the models."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+
+    def run(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["unrolled", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = 0
+        try:
+            script.run(__main__.main, name="unrolled")
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capsys.readouterr()
+        return SimpleNamespace(status=status, out=out, err=err)
+
+    return run
+
+
+def works(done):
+    assert done.status == 0, done.err
+    return done.out
+
+
+def mistake(done, *says):
+    """A mistake is one line and status 2."""
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert done.err.endswith("\n")
+    assert done.out == ""
+    for what in says:
+        assert what in done.err
+
+
+# ---------------------------------------------------------------------------------------- train
+
+
+def test_train_says_what_it_does_and_leaves_a_model(unrolled, home, tmp_path):
+    done = unrolled(
+        "train", "comments.csv", *SMALL, "--output", tmp_path / "a" / "b"
+    )
+    out = works(done)
+    assert "device: cpu (" in out
+    assert "text: comments.csv; sentences: 54 training, 3 validation, 3 test" in out
+    assert "all are taken" in out
+    assert "cover 100.0% of the training text" in out
+    assert f"in {tmp_path / 'a' / 'b' / 'best.npz'}" in out
+    assert [line.split(":")[0] for line in done.err.splitlines()] == [
+        "epoch   1",
+        "epoch   2",
+    ]
+    files = sorted(file.name for file in (tmp_path / "a" / "b").iterdir())
+    assert files == ["best.npz", "last.npz"]
+    # The same command once more gives the same numbers.
+    for name in files:
+        again, _ = checkpoint.load(tmp_path / "a" / "b" / name)
+        before, _ = checkpoint.load(home / "csv" / name)
+        assert all(np.array_equal(again[p], before[p]) for p in before)
+
+
+def test_a_model_is_not_overwritten(unrolled, home):
+    files = {file: file.read_bytes() for file in (home / "csv").iterdir()}
+    done = unrolled("train", "comments.csv", *SMALL, "--output", "csv")
+    mistake(done, "csv: holds a model already", "--resume csv", "--output")
+    assert {file: file.read_bytes() for file in (home / "csv").iterdir()} == files
+
+
+def test_a_finished_training_gets_more_epochs(unrolled, home, tmp_path):
+    for name in ("last.npz", "best.npz"):
+        (tmp_path / name).write_bytes((home / "csv" / name).read_bytes())
+    # What is said again may be said, if it is the same.
+    resume = ["train", "--resume", tmp_path / "last.npz", "--hidden", "8"]
+    done = unrolled(*resume, "--epochs", "3")
+    assert "epoch   3" in done.err
+    assert "epoch   2" not in done.err
+    works(done)
+    assert "perplexity" in works(unrolled("train", "--resume", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--hidden", "9"], "--hidden 9: the training that goes on has 8"),
+        (["--lower"], "--lower True: the training that goes on has False"),
+        (["--level", "character"], "--level character: the training"),
+        (["--rate", "0.1"], "--rate 0.1: the training that goes on has 4"),
+        (["--output", "elsewhere"], "--output elsewhere: the training"),
+        (["sayings.txt"], "the text (sayings.txt) has changed since"),
+        (["missing.txt"], "missing.txt: no such file"),
+    ],
+)
+def test_a_training_goes_on_as_it_began(unrolled, home, options, says):
+    files = {file: file.read_bytes() for file in (home / "csv").iterdir()}
+    done = unrolled("train", "--resume", "csv", *options)
+    assert done.status == 2
+    assert says in done.err
+    assert done.err.count("\n") == 1
+    assert {file: file.read_bytes() for file in (home / "csv").iterdir()} == files
+
+
+def test_a_text_that_changed_is_noticed(unrolled, home, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(SAYINGS * 4))
+    options = ["--level", "character", *SMALL, "--output", tmp_path / "model"]
+    works(unrolled("train", text, *options))
+    files = {file: file.read_bytes() for file in (tmp_path / "model").iterdir()}
+    text.write_text("\n\n".join(SAYINGS * 4) + "?")
+    done = unrolled("train", "--resume", tmp_path / "model", "--epochs", "3")
+    assert done.status == 2
+    assert "the text (text.txt) has changed since" in done.err
+    assert {file: file.read_bytes() for file in files} == files
+
+
+def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
+    options = [*SMALL, "--rate", "1e30", "--clip", "0", "--output", tmp_path]
+    done = unrolled("train", "comments.csv", *options, "--save-every", "0")
+    assert done.status == 2
+    assert "in epoch 1, after batch" in done.err
+    assert done.err.count("\n") == 1
+    for file in tmp_path.iterdir():
+        for value in checkpoint.load(file)[0].values():
+            assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "required"),
+        (["trian"], "'trian'"),
+        (["train", "missing.txt"], "missing.txt: no such file"),
+        (["train", "latin.txt"], "latin.txt: byte 3 (0xe9) is not UTF-8"),
+        (["train", "comments.csv", "--column", "text"], "'id', 'body'"),
+        (["train", "sayings.txt", "--encoding", "utf-9"], "--encoding utf-9"),
+        (["train", "sayings.txt", "--vocabulary", "3"], "--vocabulary: '3'"),
+        (["train", "sayings.txt", "--hidden", "0"], "--hidden: '0'"),
+        (["train", "sayings.txt", "--epochs", "many"], "--epochs: 'many'"),
+        (["train", "sayings.txt", "--rate", "nan"], "--rate: 'nan'"),
+        (["train", "sayings.txt", "--clip", "-1"], "--clip: '-1'"),
+        (["train", "sayings.txt", "--cell", "gate"], "--cell"),
+        (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
+        (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
+        (["train", "sayings.txt", "--output", "sayings.txt"], "sayings.txt"),
+        (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
+        (
+            ["train", "--resume", "sayings.txt"],
+            "sayings.txt/last.npz: Not a directory",
+        ),
+        (["generate"], "model"),
+        (["generate", "nowhere"], "nowhere: No such file"),
+        (["generate", "sayings.txt"], "sayings.txt: is damaged, or no checkpoint"),
+        (["generate", "cache"], "cache/best.npz: No such file"),
+        (["generate", "csv", "--temperature", "-1"], "--temperature: '-1'"),
+        (["generate", "csv", "--top-p", "2"], "--top-p: '2'"),
+        (["generate", "csv", "--top-p", "0"], "--top-p: '0'"),
+        (["generate", "csv", "--top-k", "0"], "--top-k: '0'"),
+        (["generate", "csv", "--count", "0"], "--count: '0'"),
+        (["generate", "csv", "--longest", "0"], "--longest: '0'"),
+        (["generate", "csv", "--seed", "x"], "--seed: 'x'"),
+        (["score", "csv", "missing.txt"], "missing.txt: no such file"),
+        (["score", "csv", "latin.txt"], "latin.txt: byte 3 (0xe9) is not UTF-8"),
+        (["score", "csv"], "standard input: found only blanks"),
+        (["score", "csv", "csv"], "csv: a folder"),
+        (["score", "csv", "--format", "xml"], "--format"),
+        (["score", "csv", "sayings.txt", "--output", "."], "directory"),
+        (["score", "csv", "sayings.txt", "--output", "no/where"], "no/where"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(unrolled, home, arguments, says):
+    (home / "latin.txt").write_bytes("Un été.\n".encode("latin-1"))
+    files = sorted(home.rglob("*"))
+    mistake(unrolled(*arguments), says)
+    assert sorted(home.rglob("*")) == files
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "score"])
+def test_help_names_every_option(unrolled, command):
+    out = works(unrolled(command, "--help"))
+    expected = {
+        "train": [
+            "TEXT",
+            "--level",
+            "--vocabulary",
+            "--hidden",
+            "--resume",
+            "(8000)",
+        ],
+        "generate": ["model", "--prompt", "--temperature", "--top-k", "--top-p"],
+        "score": ["model", "text", "--encoding", "--format", "--output"],
+    }
+    for option in expected[command]:
+        assert option in out
+    assert "None" not in out
+
+
+# ------------------------------------------------------------------------------------- generate
+
+
+def test_sentences_come_one_a_line(unrolled):
+    out = works(unrolled("generate", "csv", "--count", "7", "--seed", "1"))
+    assert out.count("\n") == 7
+    assert works(unrolled("generate", "csv", "--count", "7", "--seed", "1")) == out
+    assert works(unrolled("generate", "csv", "--count", "7", "--seed", "2")) != out
+    likeliest = ["--temperature", "0", "--count", "2", "--longest", "5"]
+    one, two = works(unrolled("generate", "csv", *likeliest)).splitlines()
+    assert one == two
+    for option, value in (("--top-k", 3), ("--top-p", 0.5), ("--longest", 2)):
+        assert works(unrolled("generate", "csv", "--count", 2, option, value))
+
+
+def test_a_prompt_may_hold_unknown_words(unrolled):
+    done = unrolled(
+        "generate", "csv", "--prompt", "The unicorn sat,", "--count", "2"
+    )
+    assert all(
+        line.startswith("The unicorn sat,") for line in works(done).splitlines()
+    )
+    assert done.err == "not in the vocabulary: unicorn\n"
+
+
+def test_a_lower_case_model_lowers_its_prompt(unrolled):
+    done = unrolled("generate", "lower", "--prompt", "The CAT", "--count", "3")
+    out = works(done)
+    assert done.err == ""
+    assert all(line.startswith("the cat") for line in out.splitlines())
+    assert out == out.lower()
+
+
+def test_a_character_model_writes_characters(unrolled):
+    arguments = ["--prompt", "The c", "--longest", "30", "--count", "3"]
+    lines = works(unrolled("generate", "character", *arguments)).splitlines()
+    assert all(line.startswith("The c") and 5 <= len(line) <= 30 for line in lines)
+
+
+def test_a_model_that_a_program_trained_can_be_used(unrolled, home, tmp_path):
+    """Such as that of chapter 4: its file does not say where its text came from."""
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    del about["source"]
+    checkpoint.save(tmp_path / "best.npz", arrays, about)
+    arguments = ["--count", "2", "--seed", "1"]
+    expected = works(unrolled("generate", "csv", *arguments))
+    assert works(unrolled("generate", tmp_path, *arguments)) == expected
+    checkpoint.save(tmp_path / "last.npz", arrays, about)
+    options = ["--resume", tmp_path, "--epochs", "1"]
+    works(unrolled("train", "comments.csv", *options))
+    mistake(unrolled("train", *options[:2], "--lower"), "--lower")
+
+
+# ---------------------------------------------------------------------------------------- score
+
+LINES = 'The "unicorn", she said, sat.\n\n   \nThe cat ran.\r\nA\n'
+WORDS = [
+    ["The", '"', "unicorn", '"', ",", "she", "said", ",", "sat", ".", "</s>"],
+    ["The", "cat", "ran", ".", "</s>"],
+    ["A", "</s>"],
+]
+
+
+def test_json_can_be_read_back(unrolled):
+    def refuse(what):
+        raise AssertionError(f"{what} is not JSON")
+
+    out = works(unrolled("score", "csv", "--format", "json", stdin=LINES.encode()))
+    sentences = json.loads(out, parse_constant=refuse)
+    assert [one["text"] for one in sentences] == [
+        'The "unicorn", she said, sat.',
+        "The cat ran.",
+        "A",
+    ]
+    for one in sentences:
+        surprises = [word["surprise"] for word in one["words"]]
+        assert one["log_probability"] == pytest.approx(-sum(surprises))
+        mean = sum(surprises) / len(surprises)
+        assert one["perplexity"] == pytest.approx(math.exp(mean))
+    assert [[word["word"] for word in one["words"]] for one in sentences] == WORDS
+    unknown = [
+        word["word"]
+        for one in sentences
+        for word in one["words"]
+        if not word["known"]
+    ]
+    assert unknown == ["unicorn", "she", "said"]
+
+
+def test_all_formats_hold_the_same_numbers(unrolled):
+    def result(format):
+        arguments = ["score", "csv", "-", "--format", format]
+        return works(unrolled(*arguments, stdin=LINES.encode()))
+
+    sentences = json.loads(result("json"))
+    rows = list(csv.DictReader(io.StringIO(result("csv"), newline="")))
+    expected = [
+        {
+            "sentence": str(i),
+            "position": str(t),
+            "word": word["word"],
+            "known": str(int(word["known"])),
+            "surprise": f"{word['surprise']:.6f}",
+        }
+        for i, one in enumerate(sentences, 1)
+        for t, word in enumerate(one["words"], 1)
+    ]
+    assert rows == expected
+    text = result("text").splitlines()
+    assert text[3] == "The cat ran."
+    assert f"perplexity {sentences[1]['perplexity']:.1f}, " in text[4]
+    first = sentences[1]["words"][0]["surprise"]
+    assert text[5].startswith(f"  The {first:.2f}, cat ")
+    assert "unicorn (unknown) " in text[2]
+    total = -sum(one["log_probability"] for one in sentences)
+    assert text[-1] == f"all: perplexity {math.exp(total / 18):.1f} over 18 tokens"
+
+
+def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
+    (tmp_path / "lines.txt").write_bytes(LINES.encode("utf-16"))
+    result = tmp_path / "scores.json"
+    result.write_text("old")
+    arguments = ["score", "csv", tmp_path / "lines.txt", "--format", "json"]
+    done = unrolled(*arguments, "--encoding", "utf-16", "--output", result)
+    assert works(done) == ""
+    assert len(json.loads(result.read_text(encoding="utf-8"))) == 3
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "lines.txt",
+        "scores.json",
+    ]
+
+
+def test_characters_and_capitals_are_those_of_the_model(unrolled):
+    def words(model):
+        done = unrolled(
+            "score", model, "--format", "json", stdin="The Cät".encode()
+        )
+        (one,) = json.loads(works(done))
+        return [(word["word"], word["known"]) for word in one["words"]]
+
+    assert words("character") == [
+        *[(letter, True) for letter in "The C"],
+        ("ä", False),
+        ("t", True),
+        ("</s>", True),
+    ]
+    assert words("lower") == [("the", True), ("cät", False), ("</s>", True)]
+
+
+def test_a_perplexity_beyond_all_numbers_is_null():
+    one = __main__.Score(["</s>"], [True], [1e5])
+    file = io.StringIO()
+    __main__.write_json(file, [""], [one])
+    assert json.loads(file.getvalue())[0]["perplexity"] is None
+
+
+# ------------------------------------------------------------------------- what needs a process
+
+
+def process(home, *arguments, python=(), **options):
+    command = [sys.executable, "-W", "error", *(python or ("-m", "unrolled"))]
+    command += map(str, arguments)
+    environment = {
+        **os.environ,
+        "UNROLLED_DEVICE": "cpu",
+        "XDG_CACHE_HOME": str(home / "cache"),
+        **options.pop("env", {}),
+    }
+    return subprocess.run(
+        command, cwd=home, env=environment, stderr=subprocess.PIPE, **options
+    )
+
+
+def test_a_reader_may_have_seen_enough(home):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = process(home, "generate", "csv", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_for_the_result(home):
+    with open("/dev/full", "w") as full:
+        done = process(home, "generate", "csv", stdout=full)
+    assert done.returncode == 2
+    assert done.stderr == b"unrolled: [Errno 28] No space left on device\n"
+
+
+def test_any_character_can_be_printed(home):
+    arguments = [
+        "--prompt",
+        "The \u2014 cat \udc80",
+        "--count",
+        "1",
+        "--longest",
+        "6",
+    ]
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    done = process(home, "generate", "csv", *arguments, stdout=-1, env=latin)
+    assert done.returncode == 0
+    assert done.stdout.startswith(rb"The \u2014 cat \udc80")
+    assert b"Traceback" not in done.stderr
+
+
+LIMITED = """
+import resource, runpy, signal
+from unrolled import checkpoint
+
+def save(*checkpoint):
+    # No file may grow any more: from here on the disk is as good as full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    real(*checkpoint)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+real, checkpoint.save = checkpoint.save, save
+runpy.run_module("unrolled", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_full_disk_while_training(home, tmp_path):
+    for name in ("last.npz", "best.npz"):
+        (tmp_path / name).write_bytes((home / "character" / name).read_bytes())
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    options = ["train", "--resume", tmp_path, "--epochs", "3", "--save-every", "0"]
+    done = process(home, *options, python=("-c", LIMITED), stdout=-1)
+    assert done.returncode == 2
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith(f"unrolled: {tmp_path}/")
+    assert last.endswith("File too large; the checkpoint from before is untouched")
+    assert b"Traceback" not in done.stderr
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
+
+
+def test_too_little_memory_is_one_line(monkeypatch, capsys):
+    def main():
+        np.zeros(2**50)
+
+    with pytest.raises(SystemExit) as end:
+        script.run(main, "unrolled")
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("unrolled: Unable to allocate")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "result.txt"
+    script.write_text(path, "é\r\n")
+    assert path.read_bytes() == "é\r\n".encode()
+    with pytest.raises(UnicodeEncodeError):
+        script.write_text(path, "new \udc80")
+    assert path.read_bytes() == "é\r\n".encode()
+    assert list(tmp_path.iterdir()) == [path]
