@@ -33,6 +33,10 @@ MODELS = {
     "two layers, one-hot": Settings(C=11, H=4, layers=2),
 }
 models = pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
+# Each takes seconds to compile.
+two_models = pytest.mark.parametrize(
+    "settings", [ONE_HOT, TWO_LAYERS], ids=["one-hot", "two layers"]
+)
 
 # Three sentences of 7, 4 and 1 words, with words that come again.
 SENTENCES = [
@@ -177,7 +181,7 @@ def test_a_batch_is_the_mean_of_its_sentences_by_their_words(float64):
         assert relative_error(slope, expected) < 1e-12
 
 
-@pytest.mark.parametrize("settings", [ONE_HOT, TWO_LAYERS])
+@two_models
 def test_padding_changes_nothing(settings, float64):
     values = weights(settings)
     loss, slopes = loss_and_slopes(settings, values, BATCH)
@@ -319,7 +323,7 @@ def test_a_seed_draws_the_same_weights():
     )
 
 
-@models
+@two_models
 def test_loss_at_the_start_is_nearly_that_of_a_model_that_knows_nothing(settings):
     settings = settings._replace(C=2000, H=50)
     random = np.random.RandomState(0)
@@ -371,7 +375,7 @@ def test_parameters_may_come_in_any_order():
 # ---------------------------------------------------------------------------- training
 
 
-@models
+@two_models
 def test_step_that_moves_looked_up_rows_is_the_step_of_the_whole_table(
     settings, float64
 ):
@@ -454,7 +458,7 @@ def test_losses_word_by_word(settings, float64):
     )
 
 
-@models
+@two_models
 def test_reading_word_by_word_is_the_unrolled_graph(settings, float64):
     values = weights(settings)
     model = LanguageModel(settings, values)
