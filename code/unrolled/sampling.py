@@ -54,7 +54,8 @@ def distribution(
     .. math:: p_j \propto o_j^{1/\tau}
 
     A temperature below 1 favors the likely words, above 1 the unlikely ones, and 0 takes the
-    likeliest. Padding, the start and the unknown word have no chance.
+    likeliest. Padding, the start and the unknown word have no chance. Where equally likely words
+    compete for the last place, those with the lower numbers win.
 
     Parameters
     ----------
@@ -80,17 +81,18 @@ def distribution(
         temperature, top_k = 1, 1
     with np.errstate(over="ignore"):  # an unlikely word may become impossible
         p = softmax(z / temperature)
-    sentences = np.arange(len(p))[:, None]
-    if top_k is not None and top_k < p.shape[1]:
-        p[sentences, p.argpartition(-top_k)[:, :-top_k]] = 0
-        p /= p.sum(axis=1, keepdims=True)
+    if top_k is None and top_p is None:
+        return p
+    falling = np.sort(p)[:, ::-1][:, :top_k]
+    last = np.full((len(p), 1), falling.shape[1] - 1)
     if top_p is not None and top_p < 1:
-        falling = p.argsort()[:, ::-1]
-        together = p[sentences, falling].cumsum(axis=1)
-        # A word stays if those before it are not enough yet.
-        p[sentences, falling[:, 1:]] *= together[:, :-1] < top_p
-        p /= p.sum(axis=1, keepdims=True)
-    return p
+        together = falling.cumsum(axis=1)
+        last = (together < top_p * together[:, -1:]).sum(axis=1, keepdims=True)
+    least = np.take_along_axis(falling, last, axis=1)
+    above, level = p > least, p == least
+    room = last + 1 - above.sum(axis=1, keepdims=True)  # for equally likely words
+    p *= above | (level & (level.cumsum(axis=1) <= room))
+    return p / p.sum(axis=1, keepdims=True)
 
 
 def draw(p: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Time the start of a training on Shakespeare whose words are cached, up to the first compilation.
+
+Each start is a new process: Python, the imports, the words, the vocabulary, the minibatches.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from contest import print_machine, verdict, warn_if_busy
+
+from unrolled import corpus
+from unrolled.script import UserError, run, whole
+
+#: Seconds, at most.
+TARGET = 2.0
+#: The command line, as it is, but for the end: instead of compiling it says that it would.
+TRAIN = """
+import os, runpy, sys
+from unrolled.language_model import LanguageModel
+
+def build(*shape):
+    print("compiling", flush=True)
+    os._exit(0)
+
+LanguageModel._build_step = build
+runpy.run_module("unrolled", run_name="__main__", alter_sys=True)
+"""
+
+
+def start() -> float:
+    """The seconds that one start takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", TRAIN, "train", "--output", folder],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "UNROLLED_DEVICE": "cpu"},
+        )
+        seconds = time.perf_counter() - before
+    if not done.stdout.endswith("compiling\n"):
+        raise UserError(f"the training did not start: {done.stderr}")
+    return seconds
+
+
+def main() -> None:
+    """Read the options, start again and again, report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--rounds", type=whole(1), default=10, help="starts (default: 10)"
+    )
+    options = parser.parse_args()
+    warn_if_busy()
+    corpus.load()
+    times = [start() for _ in range(options.rounds)]
+    print_machine()
+    low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
+    print(f"from the command to the compiler: median {middle:.2f} s, ", end="")
+    print(f"quartiles {low:.2f} to {high:.2f} s")
+    print(f"target: at most {TARGET:g} s: {verdict(middle <= TARGET)}")
+
+
+if __name__ == "__main__":
+    run(main)
