@@ -147,3 +147,23 @@ def test_an_unknown_page_is_a_line_and_status_2(clone):
     wrong = execute("pgae")
     assert wrong.returncode == 2
     assert wrong.stderr == "no page 'pgae': there are page\n"
+
+
+def test_a_page_comes_after_the_one_that_it_needs():
+    pages = chapters.executed_pages()
+    waiting = {page: chapters.page_before(page) for page in pages}
+    assert waiting["introduction-to-rnns"] == "rnn-language-model"
+    for page, before in waiting.items():
+        if before:
+            assert pages.index(before) < pages.index(page)
+
+
+def test_a_page_depends_on_the_page_before_it(book, tmp_path):
+    """A change of one page makes the page that uses its results stale."""
+    _, edit = book
+    later = PAGE.replace("kernelspec:", "after: page\nkernelspec:")
+    (tmp_path / "later.md").write_text(later)
+    assert chapters.executed_pages() == ["page", "later"]
+    before = chapters.fingerprint("later", "cpu", "cpu")
+    edit("page.md", "print(value())", "print(2 * value())")
+    assert chapters.fingerprint("later", "cpu", "cpu") != before

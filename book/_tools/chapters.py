@@ -107,6 +107,7 @@ def fingerprint(page: str, device: str, budget: str) -> str:
     ):
         digest.update(part.encode())
         digest.update(b"\0")
-    for path in sorted(PACKAGE.glob("data/*.xz")):
-        digest.update(path.read_bytes())
+    for path in sorted(PACKAGE.glob("data/*")):
+        if path.suffix != ".md":
+            digest.update(path.read_bytes())
     return digest.hexdigest()

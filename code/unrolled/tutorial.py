@@ -24,7 +24,7 @@ def options() -> Options:
     small = Options(vocabulary=500, hidden=16, embedding=16, buckets=2, longest=30)
     return backend.budget(
         smoke=small._replace(epochs=2),
-        cpu=Options(epochs=3),
+        cpu=Options(epochs=4),
         gpu=Options(epochs=20),
     )
 

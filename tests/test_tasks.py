@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from unrolled.batches import Batch
+from unrolled.language_model import LanguageModel, Settings
+from unrolled.tasks import accuracy, echo, learn, parity
+
+
+def test_echo_asks_for_the_letter_k_steps_before():
+    x, y, mask = echo(3, np.random.default_rng(0), T=8, B=5)
+    assert set(np.unique(x)) <= {0, 1, 2, 3}
+    assert (y[3:] == x[:5]).all()
+    assert (mask == (np.arange(8) >= 3)[:, None]).all()
+
+
+def test_an_echo_without_delay_counts_everywhere():
+    x, y, mask = echo(0, np.random.default_rng(0), T=4, B=2)
+    assert (x == y).all()
+    assert mask.all()
+
+
+def test_parity_counts_the_ones_so_far():
+    x, y, mask = parity(6, np.random.default_rng(1), B=3)
+    for t in range(6):
+        assert (y[t] == [sum(bits) % 2 for bits in x[: t + 1].T]).all()
+    assert mask.all()
+
+
+def test_a_network_learns_to_remember_one_letter():
+    model = LanguageModel(Settings(C=4, H=16), clip=1.0)
+    losses = learn(model, lambda random: echo(1, random), steps=300)
+    assert losses[0] == pytest.approx(np.log(4), abs=0.15)
+    assert losses[-1] < 0.1
+    assert accuracy(model, echo(1, np.random.default_rng(5), B=50)) == 1
+
+
+def test_steps_that_do_not_count_do_not_spoil_the_accuracy():
+    model = LanguageModel(Settings(C=4, H=3))
+    x, y, mask = echo(2, np.random.default_rng(0), T=6, B=40)
+    share = accuracy(model, Batch(x, y, mask))
+    y[:2] = (y[:2] + 1) % 4
+    assert accuracy(model, Batch(x, y, mask)) == share
+    assert 0 < share < 1
