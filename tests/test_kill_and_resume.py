@@ -16,7 +16,7 @@ from unrolled import checkpoint
 
 #: How often processes are killed, in all.
 KILLS = 22
-EPOCHS = 60
+EPOCHS = 40
 # The sentences have one length, so there is one shape to compile.
 OPTIONS = [
     "--level",
@@ -143,7 +143,7 @@ def assert_same(found, expected):
 def ordeal(text, folder, seed):
     """Train with a process that is killed at random moments until it had enough of it.
 
-    Every third kill waits for a file that is being written. The others come up to two seconds
+    Every third kill waits for a file that is being written. The others come up to 1.5 seconds
     after the first checkpoint: while it trains, compiles the validation, or validates.
     """
     chance = random.Random(seed)
@@ -157,7 +157,7 @@ def ordeal(text, folder, seed):
             wait_for(part, process, since=stamp(part))
         else:
             time.sleep(
-                chance.uniform(0, 2) if kills % 3 else chance.uniform(0, 0.3)
+                chance.uniform(0, 1.5) if kills % 3 else chance.uniform(0, 0.3)
             )
         process.kill()
         process.communicate()
