@@ -460,6 +460,14 @@ def test_a_log_has_a_line_a_minute(capsys, monkeypatch):
     ]
 
 
+def test_a_terminal_without_a_width_is_a_log(monkeypatch):
+    master, slave = os.openpty()
+    with open(slave, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert Progress(20).place == "log"
+    os.close(master)
+
+
 def test_a_terminal_has_a_bar(monkeypatch):
     master, slave = os.openpty()
     size = struct.pack("HHHH", 24, 120, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from typing import Any
@@ -20,6 +21,12 @@ def _in_notebook() -> bool:
     from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")
+
+
+def _in_terminal() -> bool:
+    """Whether someone looks at a terminal that is wide enough for anything."""
+    # Some that only pretend to be one are 0 columns wide.
+    return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno())[0] > 0
 
 
 class Progress:
@@ -42,7 +49,7 @@ class Progress:
             "notebook"
             if _in_notebook()
             else "terminal"
-            if sys.stderr.isatty()
+            if _in_terminal()
             else "log"
         )
         self.line: Any = None
