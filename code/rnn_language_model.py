@@ -129,7 +129,9 @@ def main() -> None:
         for order, name in ((1, "unigram"), (2, "bigram"), (3, "trigram"))
     }
     for name, perplexity in {**baselines, "RNN": np.exp(state.best)}.items():
-        print(f"validation perplexity, {name}: {perplexity:.1f}")
+        print(
+            f"{name}: validation loss {np.log(perplexity):.3f}, perplexity {perplexity:.1f}"
+        )
     for words in sampling.generate(
         model, vocabulary, count=5, temperature=0.8, longest=30, seed=chosen.seed
     ):

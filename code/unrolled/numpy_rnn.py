@@ -105,7 +105,7 @@ def gradients(
     y: np.ndarray,
     truncation: int | None = None,
 ) -> Parameters:
-    """Backpropagation through time: the slope of the loss with respect to each parameter.
+    """Backpropagation through time: the slope of the loss for each parameter.
 
     The error of each step flows back to the steps before it, through W, to all of them or to so
     many only. The method is that of Werbos (1990), "Backpropagation through time: what it does

@@ -52,7 +52,7 @@ def learn(
     learning_rate: float = 1.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Train a model on fresh batches, and return the loss before each step: (steps,)."""
+    """Train a model on fresh batches; the loss before each step: (steps,)."""
     random = np.random.default_rng(seed)
     losses = [model.step(make_batch(random), learning_rate) for _ in range(steps)]
     return np.array(losses)

@@ -25,7 +25,7 @@ def gradients_of(loss: Any, parameters: Sequence[Any]) -> list[Any]:
     return pytensor.grad(loss, list(parameters))
 
 
-def _move(parameter: Any, change: Any) -> tuple[Any, Any]:
+def move(parameter: Any, change: Any) -> tuple[Any, Any]:
     """The update that adds a change to a shared variable, or to rows of one."""
     if parameter.owner is None:
         return parameter, parameter + change
@@ -65,7 +65,7 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
     """
     gradients = gradients_of(loss, parameters)
     eta = pt.cast(learning_rate, "floatX")
-    return [_move(p, -eta * g) for p, g in zip(parameters, gradients, strict=True)]
+    return [move(p, -eta * g) for p, g in zip(parameters, gradients, strict=True)]
 
 
 def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
@@ -95,5 +95,5 @@ def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
     """
     norm = pt.sqrt(sum((g**2).sum() for g in gradients))
     limit = pt.cast(limit, "floatX")
-    # Dividing by max(norm, limit) spares a choice between two cases, and never divides by 0.
+    # Dividing by max(norm, limit) spares two cases, and never divides by 0.
     return [g * (limit / pt.maximum(norm, limit)) for g in gradients], norm
