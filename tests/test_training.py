@@ -201,6 +201,9 @@ class Actor:
     def values(self):
         return {"p": self.parameters}
 
+    def remembered(self):
+        return {}
+
 
 NUMBERS = [
     np.full(3, i, np.int32) for i in range(4, 44)

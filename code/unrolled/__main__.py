@@ -17,6 +17,7 @@ from unrolled.cells import CELLS
 from unrolled.language_model import LanguageModel
 from unrolled.sampling import Score, detokenize, generate, score, tokenize
 from unrolled.script import UserError, amount, whole
+from unrolled.updates import RULES
 from unrolled.vocabulary import Vocabulary
 
 #: Of the text; those of the model and its training are :class:`unrolled.training.Options`.
@@ -39,6 +40,16 @@ def share(text: str) -> float:
             return float(text)
     raise argparse.ArgumentTypeError(
         f"{text!r}: expected a number above 0 and up to 1"
+    )
+
+
+def part(text: str) -> float:
+    """Read a number from 0 up to, and below, 1, for an option's ``type``."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: expected a number from 0 to below 1"
     )
 
 
@@ -69,6 +80,10 @@ def add_train(commands: Any) -> None:
         help=f"entries of a word's vector; 0: one-hot words ({OPTIONS.embedding})",
     )
     add("--layers", type=whole(1), help=f"recurrent layers ({OPTIONS.layers})")
+    add(
+        "--dropout", type=part, help="hidden between layers in training, 0 to 1 (0)"
+    )
+    add("--tied", action="store_true", help="embedding and output share one table")
     add = parser.add_argument_group("training").add_argument
     add(
         "--epochs", type=whole(1), help=f"times through the text ({OPTIONS.epochs})"
@@ -79,7 +94,9 @@ def add_train(commands: Any) -> None:
         type=whole(1),
         help=f"tokens after which a sentence is cut ({OPTIONS.longest})",
     )
-    add("--rate", type=amount, help=f"first learning rate η ({OPTIONS.rate:g})")
+    add("--optimizer", choices=RULES, help=f"({OPTIONS.optimizer})")
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in training.RATES.items())
+    add("--rate", type=amount, help=f"first learning rate η ({rates})")
     add("--clip", type=amount, help=f"longest gradient, 0: any ({OPTIONS.clip})")
     add("--seed", type=whole(0), help=f"of weights and order ({OPTIONS.seed})")
     add = parser.add_argument_group("files").add_argument
@@ -106,7 +123,7 @@ def train(given: dict[str, Any]) -> None:
                 f"{folder}: holds a model already: go on with --resume {folder}, "
                 "or choose another --output"
             )
-        options = OPTIONS._replace(**given)
+        options = _options(given)
     text = corpus.load(**source)
     folder.mkdir(parents=True, exist_ok=True)  # or fail before the work
     _introduce(text, options)
@@ -115,6 +132,19 @@ def train(given: dict[str, Any]) -> None:
         text, options, folder, resume, about=about, save_every=save_every
     )
     _conclude(folder, done.state)
+
+
+def _options(given: dict[str, Any]) -> training.Options:
+    """The options of a new training."""
+    options = OPTIONS._replace(**given)
+    if options.tied and options.embedding != options.hidden:
+        raise UserError(
+            f"--tied: --embedding {options.embedding} and --hidden {options.hidden} "
+            "have to be the same"
+        )
+    if "rate" not in given:
+        options = options._replace(rate=training.RATES[options.optimizer])
+    return options
 
 
 def _resumed(

@@ -27,8 +27,9 @@ import jax
 import numpy as np
 import pytensor
 import pytensor.link.jax.dispatch  # now: on import, it sets JAX's precision to its own liking
-from pytensor.compile.mode import get_mode
+from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
+from pytensor.link.jax.linker import JAXLinker
 from pytensor.tensor.elemwise import CAReduce
 
 Choice = TypeVar("Choice")
@@ -164,6 +165,25 @@ def _sum_in_own_precision(fgraph, node):
     return None
 
 
+class _InPlaceLinker(JAXLinker):
+    """Lets a step write the new values of shared variables over the old ones.
+
+    JAX would keep both until the step is done: twice the memory, and time to fill it.
+    """
+
+    def jit_compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        updated = (self.fgraph.update_mapping or {}).values()
+        return jax.jit(fn, donate_argnums=tuple(updated))
+
+
+def _compiler(mode: str) -> Mode:
+    """PyTensor's mode of this name, with the two changes above."""
+    found = get_mode(mode)
+    if mode == "JAX":
+        found = Mode(_InPlaceLinker(), found.provided_optimizer)
+    return found.register((dfs_rewriter(_sum_in_own_precision), 99.0))
+
+
 def shared(value: np.ndarray | float, name: str) -> pytensor.compile.SharedVariable:
     """Make a shared variable: a value that lives on, and that functions can update.
 
@@ -229,9 +249,8 @@ def function(
     """
     if mode not in MODES:
         raise BackendError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
-    rewritten = get_mode(mode).register((dfs_rewriter(_sum_in_own_precision), 99.0))
     compiled = pytensor.function(
-        inputs, outputs, updates=list(updates), mode=rewritten
+        inputs, outputs, updates=list(updates), mode=_compiler(mode)
     )
     compiled.trust_input = True
     if mode == "JAX":

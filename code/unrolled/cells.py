@@ -1,10 +1,14 @@
-"""One time step of a recurrent network, as an equation of the book.
+r"""One time step of a recurrent network, as the equations of the book.
 
 Each cell takes what the input brings to its gates, ``x_t U + b``, for a whole minibatch at once.
 That does not depend on the state, so :mod:`unrolled.language_model` computes it for all time steps
 together, before the loop. What is left here is what must wait for the step before.
 
-Shapes: B sequences, H units, and G gates, each of which has H columns of U, W and b.
+A cell with several gates has one block of H columns for each in U, W and b, side by side, so that
+one matrix product serves them all. In the formulas the blocks have names: :math:`U_z` is the block
+of U that belongs to the gate z.
+
+Shapes: B sequences, H units, and G gates.
 """
 
 from __future__ import annotations
@@ -18,13 +22,16 @@ import pytensor.tensor as pt
 class Cell(NamedTuple):
     """A kind of recurrent unit."""
 
-    #: From x_t U + b (B, G H), the states (B, H) each and W (H, G H) to the new states. The first
-    #: state is the one that the next layer sees.
+    #: From x_t U + b (B, G H), the states (B, H) each, W (H, G H), and the biases that act inside,
+    #: to the new states. The first state is the one that the next layer sees.
     step: Callable[..., tuple[Any, ...]]
-    #: G, how many blocks of H columns U, W and b have.
+    #: G, how many blocks of H columns U and W have.
     gates: int
     #: How many states it carries from step to step.
     states: int
+    #: What each block of H biases in b starts at. The first G are added to the input's part. Those
+    #: after them, if any, go to the step.
+    biases: tuple[float, ...]
 
 
 def rnn(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
@@ -52,4 +59,137 @@ def rnn(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     return (pt.tanh(a + s @ W),)
 
 
-CELLS = {"rnn": Cell(rnn, gates=1, states=1)}
+def relu(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
+    r"""The plain recurrent unit with a rectifier in place of tanh.
+
+    .. math:: s_t = \max(0,\; x_t U + s_{t-1} W + b)
+
+    Parameters and result are those of :func:`rnn`.
+
+    References
+    ----------
+    Le, Jaitly and Hinton (2015), "A simple way to initialize recurrent networks of rectified
+    linear units".
+    """
+    return (pt.maximum(a + s @ W, 0),)
+
+
+def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
+    r"""The gated recurrent unit. The reset gate acts on the state *before* the product with W.
+
+    .. math::
+        z_t &= \sigma(x_t U_z + s_{t-1} W_z + b_z) \\
+        r_t &= \sigma(x_t U_r + s_{t-1} W_r + b_r) \\
+        h_t &= \tanh(x_t U_h + (r_t \odot s_{t-1}) W_h + b_h) \\
+        s_t &= (1 - z_t) \odot h_t + z_t \odot s_{t-1}
+
+    Parameters
+    ----------
+    a : symbolic matrix of shape (B, 3 H)
+        What the input brings to z, r and h, in this order.
+    s : symbolic matrix of shape (B, H)
+        :math:`s_{t-1}`.
+    W : symbolic matrix of shape (H, 3 H)
+        Of fixed shape.
+
+    Returns
+    -------
+    tuple of one symbolic matrix of shape (B, H)
+        :math:`s_t`.
+
+    References
+    ----------
+    Cho et al. (2014), "Learning phrase representations using RNN encoder–decoder for statistical
+    machine translation", equations (5) to (8).
+    """
+    H = W.type.shape[0]
+    gates = pt.sigmoid(a[:, : 2 * H] + s @ W[:, : 2 * H])  # z and r in one product
+    z, r = gates[:, :H], gates[:, H:]
+    h = pt.tanh(a[:, 2 * H :] + (r * s) @ W[:, 2 * H :])  # which must wait for r
+    return ((1 - z) * h + z * s,)
+
+
+def gru_reset_after(a: Any, s: Any, W: Any, b_s: Any) -> tuple[Any, ...]:
+    r"""The gated recurrent unit of cuDNN. The reset gate acts *after* the product with W.
+
+    .. math:: h_t = \tanh(x_t U_h + b_h + r_t \odot (s_{t-1} W_h + b_s))
+
+    All else is as in :func:`gru`. Nothing has to wait for r, so one product serves z, r and h. The
+    bias :math:`b_s` stands inside the reset gate.
+
+    Parameters
+    ----------
+    a, s, W
+        As for :func:`gru`.
+    b_s : symbolic matrix of shape (B, H)
+        The same bias in each row.
+
+    Returns
+    -------
+    tuple of one symbolic matrix of shape (B, H)
+
+    References
+    ----------
+    Chung et al. (2014), "Empirical evaluation of gated recurrent neural networks on sequence
+    modeling", section 3.2; the library cuDNN, and with it PyTorch and others, compute this one.
+    """
+    H = W.type.shape[0]
+    from_s = s @ W
+    gates = pt.sigmoid(a[:, : 2 * H] + from_s[:, : 2 * H])
+    z, r = gates[:, :H], gates[:, H:]
+    h = pt.tanh(a[:, 2 * H :] + r * (from_s[:, 2 * H :] + b_s))
+    return ((1 - z) * h + z * s,)
+
+
+def lstm(a: Any, s: Any, c: Any, W: Any) -> tuple[Any, ...]:
+    r"""Long short-term memory, with a forget gate and without peepholes.
+
+    .. math::
+        i_t &= \sigma(x_t U_i + s_{t-1} W_i + b_i) \\
+        f_t &= \sigma(x_t U_f + s_{t-1} W_f + b_f) \\
+        o_t &= \sigma(x_t U_o + s_{t-1} W_o + b_o) \\
+        g_t &= \tanh(x_t U_g + s_{t-1} W_g + b_g) \\
+        c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+        s_t &= o_t \odot \tanh(c_t)
+
+    Parameters
+    ----------
+    a : symbolic matrix of shape (B, 4 H)
+        What the input brings to i, f, o and g, in this order.
+    s, c : symbolic matrices of shape (B, H)
+        :math:`s_{t-1}` and the memory :math:`c_{t-1}`.
+    W : symbolic matrix of shape (H, 4 H)
+        Of fixed shape.
+
+    Returns
+    -------
+    tuple of two symbolic matrices of shape (B, H)
+        :math:`s_t` and :math:`c_t`.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997), "Long short-term memory"; the forget gate: Gers,
+    Schmidhuber and Cummins (2000), "Learning to forget: continual prediction with LSTM".
+    """
+    H = W.type.shape[0]
+    sums = a + s @ W  # of all four in one product
+    gates = pt.sigmoid(sums[:, : 3 * H])
+    i, f, o = gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :]
+    g = pt.tanh(sums[:, 3 * H :])
+    c = f * c + i * g
+    return o * pt.tanh(c), c
+
+
+#: A forget gate that starts open lets errors through from the first step on: Jozefowicz, Zaremba
+#: and Sutskever (2015), "An empirical exploration of recurrent network architectures".
+OPEN = 1.0
+
+CELLS = {
+    "rnn": Cell(rnn, gates=1, states=1, biases=(0,)),
+    "relu": Cell(relu, gates=1, states=1, biases=(0,)),
+    "gru": Cell(gru, gates=3, states=1, biases=(0, 0, 0)),
+    "gru-reset-after": Cell(
+        gru_reset_after, gates=3, states=1, biases=(0, 0, 0, 0)
+    ),
+    "lstm": Cell(lstm, gates=4, states=2, biases=(0, OPEN, 0, 0)),
+}

@@ -12,8 +12,10 @@ The functions from graphs to graphs come first. :class:`LanguageModel` compiles 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -22,7 +24,7 @@ from pytensor.gradient import disconnected_grad
 from unrolled import backend
 from unrolled.batches import Batch
 from unrolled.cells import CELLS
-from unrolled.updates import clip_norm, gradients_of, sgd
+from unrolled.updates import RULES, Memory, clip_norm, gradients_of, sgd
 
 #: The parameters by name, as arrays or as shared variables.
 Parameters = Mapping[str, Any]
@@ -41,6 +43,10 @@ class Settings(NamedTuple):
     cell: str = "rnn"
     #: Recurrent layers, each reading the states of the one before.
     layers: int = 1
+    #: The share of the entries that training hides at random in what goes from layer to layer.
+    dropout: float = 0.0
+    #: Whether E serves as V, too. Then D must be H.
+    tied: bool = False
 
 
 def layer_names(layer: int) -> tuple[str, str, str]:
@@ -65,9 +71,17 @@ def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
     -------
     dict of str to float64 array
         ``E`` (C, D) if there is an embedding; for each layer ``U`` (inputs, G H), ``W`` (H, G H)
-        and ``b`` (G H,), where G is the number of the cell's gates; ``V`` (C, H) and ``c`` (C,).
+        and ``b`` (G H,), where G is the number of the cell's gates (b is longer where biases act
+        inside the cell); ``V`` (C, H) unless it is E; and ``c`` (C,).
+
+    Raises
+    ------
+    ValueError
+        If E is to serve as V, and their shapes differ.
     """
-    C, H, D, cell, layers = settings
+    C, H, D, cell, layers, _, tied = settings
+    if tied and D != H:
+        raise ValueError(f"tied: the embedding has {D} entries, the state {H}")
     random = np.random.default_rng(seed)
 
     def draw(n: int, *shape: int) -> np.ndarray:
@@ -80,8 +94,9 @@ def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
         inputs = H if layer > 1 else D or C
         parameters[U] = draw(D or H if layer == 1 else H, inputs, columns)
         parameters[W] = draw(H, H, columns)
-        parameters[b] = np.zeros(columns)
-    parameters["V"] = draw(H, C, H)
+        parameters[b] = np.repeat(np.float64(CELLS[cell].biases), H)
+    if not tied:
+        parameters["V"] = draw(H, C, H)
     parameters["c"] = np.zeros(C)
     return parameters
 
@@ -108,7 +123,11 @@ def look_up(parameters: Parameters, x: Any) -> Any:
 
 
 def unroll(
-    settings: Settings, parameters: Parameters, rows: Any, start: Sequence[Any]
+    settings: Settings,
+    parameters: Parameters,
+    rows: Any,
+    start: Sequence[Any],
+    masks: Sequence[Any] = (),
 ) -> tuple[Any, list[Any]]:
     """Run the recurrent layers over all time steps.
 
@@ -120,6 +139,8 @@ def unroll(
         From :func:`look_up`.
     start : sequence of symbolic matrices of shape (B, H)
         The states before the first step: of layer 1, then of layer 2, and so on.
+    masks : sequence of symbolic arrays of shape (T, B, D) or (T, B, H), optional
+        For dropout, from :func:`draw_masks`.
 
     Returns
     -------
@@ -128,27 +149,83 @@ def unroll(
     end : list of symbolic matrices
         The states after the last step, in the order of ``start``.
     """
-    cell, inputs, end = CELLS[settings.cell], rows, []
+    cell, end, masks = CELLS[settings.cell], [], list(masks)
+    columns = cell.gates * settings.H
+
+    def drop(values: Any) -> Any:
+        return values * masks.pop(0) if masks else values
+
+    inputs = drop(rows) if settings.D else rows
     for layer in range(1, settings.layers + 1):
         U, W, b = (parameters[name] for name in layer_names(layer))
         one_hot = layer == 1 and not settings.D
+        inside = [b[columns:]] if len(cell.biases) > cell.gates else []
+        # A row for each sequence: the gradient is then summed after the loop, and only once.
+        inside = [bias + pt.zeros_like(start[0]) for bias in inside]
         outputs = pytensor.scan(
             cell.step,
-            sequences=[(inputs if one_hot else inputs @ U) + b],
+            sequences=[(inputs if one_hot else inputs @ U) + b[:columns]],
             outputs_info=list(start[len(end) : len(end) + cell.states]),
-            non_sequences=[W],
+            non_sequences=[W, *inside],
             return_updates=False,
             strict=True,
         )
         states = outputs if isinstance(outputs, list) else [outputs]
-        inputs = states[0]
+        inputs = drop(states[0])
         end += [s[-1] for s in states]
     return inputs, end
 
 
+def draw_masks(
+    settings: Settings, T: int, B: int, seed: int, step: int
+) -> list[np.ndarray]:
+    r"""Choose what dropout hides in one step of training.
+
+    An entry is 0 with the probability p of ``settings.dropout``, and :math:`1/(1-p)` otherwise,
+    so that the mean stays as it is. What goes from step to step in time is left alone.
+
+    Parameters
+    ----------
+    settings : Settings
+    T, B : int
+        The shape of the minibatch.
+    seed, step : int
+        The same two numbers hide the same entries.
+
+    Returns
+    -------
+    list of arrays
+        (T, B, D) for the embedding if there is one, then (T, B, H) for what leaves each layer;
+        no arrays where p is 0.
+
+    References
+    ----------
+    Zaremba, Sutskever and Vinyals (2014), "Recurrent neural network regularization".
+    """
+    if not settings.dropout:
+        return []
+    sizes = [settings.D] * bool(settings.D) + [settings.H] * settings.layers
+    keep = 1 - settings.dropout
+    key = jax.random.fold_in(jax.random.key(seed), step)
+    return [
+        _mask(one, keep, (T, B, size), pytensor.config.floatX)
+        for one, size in zip(jax.random.split(key, len(sizes)), sizes)
+    ]
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _mask(key: Any, keep: float, shape: tuple[int, ...], dtype: str) -> Any:
+    return jax.random.bernoulli(key, keep, shape).astype(dtype) / keep
+
+
+def output_table(parameters: Parameters) -> Any:
+    """V, or E where it serves as V: (C, H)."""
+    return parameters["V" if "V" in parameters else "E"]
+
+
 def scores(parameters: Parameters, s: Any) -> Any:
     """Score every word as the next one, before the softmax: (..., H) to (..., C)."""
-    return s @ parameters["V"].T + parameters["c"]
+    return s @ output_table(parameters).T + parameters["c"]
 
 
 def word_losses(parameters: Parameters, s: Any, y: Any) -> Any:
@@ -173,7 +250,7 @@ def word_losses(parameters: Parameters, s: Any, y: Any) -> Any:
         In nats.
     """
     T, B = y.type.shape
-    V, c = parameters["V"], parameters["c"]
+    V, c = output_table(parameters), parameters["c"]
     s, words = s.reshape((T * B, -1)), y.flatten()
     z = scores(parameters, s)
     top = disconnected_grad(z.max(axis=1, keepdims=True))
@@ -202,11 +279,14 @@ class LanguageModel:
     ----------
     settings : Settings
     parameters : mapping of str to array, optional
-        Where to start. Left out: :func:`initialize` draws them.
+        Where to start; what :meth:`remembered` gave may be among them. Left out:
+        :func:`initialize` draws them.
     seed : int
-        For :func:`initialize`.
+        For :func:`initialize` and :func:`draw_masks`.
     clip : float, optional
         The longest gradient that a step follows: :func:`unrolled.updates.clip_norm`.
+    rule : str
+        How a step follows it: a name in :data:`unrolled.updates.RULES`.
     **compiler
         ``mode`` and ``on``, as for :func:`unrolled.backend.function`.
 
@@ -214,6 +294,10 @@ class LanguageModel:
     ----------
     settings : Settings
     parameters : dict of str to shared variable
+    memory : dict of str to shared variable
+        What the rule remembers; empty before the first step is compiled.
+    steps : int
+        Steps taken so far.
 
     Raises
     ------
@@ -227,16 +311,24 @@ class LanguageModel:
         parameters: Mapping[str, np.ndarray] | None = None,
         seed: int = 0,
         clip: float | None = None,
+        rule: str = "sgd",
         **compiler: Any,
     ) -> None:
         start = initialize(settings, seed)
         expected = {name: value.shape for name, value in start.items()}
+        memory = {}
         if parameters is not None:
-            found = {name: np.shape(value) for name, value in parameters.items()}
+            start = dict(parameters)
+            memory = {name: start.pop(name) for name in parameters if "/" in name}
+            found = {name: np.shape(value) for name, value in start.items()}
             if found != expected:
                 raise ValueError(f"parameters {found}: expected {expected}")
-            start = parameters
-        self.settings, self.clip, self.compiler = settings, clip, compiler
+        self.settings, self.seed, self.clip = settings, seed, clip
+        self.rule, self.compiler = RULES[rule], compiler
+        self.memory: Memory = {
+            name: backend.shared(value, name) for name, value in memory.items()
+        }
+        self.steps = 0
         self.parameters = {
             name: backend.shared(start[name], name) for name in expected
         }
@@ -245,6 +337,10 @@ class LanguageModel:
     def values(self) -> dict[str, np.ndarray]:
         """The parameters as they are now, as NumPy arrays."""
         return {name: backend.value_of(p) for name, p in self.parameters.items()}
+
+    def remembered(self) -> dict[str, np.ndarray]:
+        """What the rule remembers as it is now, as NumPy arrays."""
+        return {name: backend.value_of(m) for name, m in self.memory.items()}
 
     def _function(
         self, build: Callable[..., Any], *shape: int
@@ -261,8 +357,13 @@ class LanguageModel:
         In nats per word. The call returns before the work is done: see
         :func:`unrolled.backend.wait`.
         """
-        step = self._function(self._build_step, *batch.x.shape)
-        return step(*batch, np.asarray(learning_rate, pytensor.config.floatX))
+        T, B = batch.x.shape
+        step = self._function(self._build_step, T, B)
+        masks = draw_masks(self.settings, T, B, self.seed, self.steps)
+        self.steps += 1
+        return step(
+            *batch, np.asarray(learning_rate, pytensor.config.floatX), *masks
+        )
 
     def losses(self, batch: Batch) -> np.ndarray:
         """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts."""
@@ -310,18 +411,28 @@ class LanguageModel:
 
     def _build_step(self, T: int, B: int) -> Callable[..., Any]:
         x, y, mask = batch = self._batch(T, B)
+        masks = [
+            pt.tensor("dropout", shape=m.shape)
+            for m in draw_masks(self.settings, T, B, self.seed, 0)
+        ]
         rows = look_up(self.parameters, x)
-        s, _ = unroll(self.settings, self.parameters, rows, self._zeros(B))
+        s, _ = unroll(self.settings, self.parameters, rows, self._zeros(B), masks)
         loss = mean_loss(word_losses(self.parameters, s, y), mask)
         parameters = dict(self.parameters)
-        if self.clip is None:  # only the rows that were looked up need to move
+        if self._moves_rows():
             parameters[next(iter(parameters))] = rows
         gradients = gradients_of(loss, list(parameters.values()))
         if self.clip is not None:
             gradients, _ = clip_norm(gradients, self.clip)
         eta = pt.scalar("eta")
-        updates = sgd(gradients, list(parameters.values()), eta)
-        return backend.function([*batch, eta], loss, updates, **self.compiler)
+        updates = self.rule(gradients, list(parameters.values()), eta, self.memory)
+        return backend.function(
+            [*batch, eta, *masks], loss, updates, **self.compiler
+        )
+
+    def _moves_rows(self) -> bool:
+        """Whether a step has to move only those rows of the first table that were looked up."""
+        return self.rule is sgd and self.clip is None and not self.settings.tied
 
     def _build_losses(self, T: int, B: int) -> Callable[..., Any]:
         x, y, mask = batch = self._batch(T, B)

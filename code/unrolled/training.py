@@ -47,6 +47,10 @@ class Options(NamedTuple):
     embedding: int = 128
     #: Recurrent layers.
     layers: int = 1
+    #: The share of entries hidden between layers in training.
+    dropout: float = 0.0
+    #: Whether the embedding also serves as the output table V.
+    tied: bool = False
     #: Times that every sentence is seen.
     epochs: int = 10
     #: Sentences of a minibatch.
@@ -55,12 +59,18 @@ class Options(NamedTuple):
     buckets: int = 8
     #: Tokens after which a sentence is cut into pieces.
     longest: int = 80
-    #: Of the first epoch; see :class:`Trainer`.
+    #: How a step follows the gradient: a name in :data:`unrolled.updates.RULES`.
+    optimizer: str = "sgd"
+    #: The learning rate of the first epoch; see :class:`Trainer`.
     rate: float = 4.0
     #: The longest gradient that a step follows; 0: any.
     clip: float = 0.5
     #: Of the first parameters and of the order of the batches.
     seed: int = 0
+
+
+#: For each optimizer a learning rate that suits the other defaults.
+RATES = {"sgd": Options().rate, "momentum": 0.4, "rmsprop": 0.002, "adam": 0.004}
 
 
 @dataclass
@@ -189,8 +199,11 @@ class Trainer:
         if not self.folder:
             return
         about = {**self.about, "state": asdict(self.state)}
+        arrays = self.model.values()
+        if name == "last":  # to go on it takes what the optimizer remembers, too
+            arrays |= self.model.remembered()
         try:
-            checkpoint.save(self.folder / f"{name}.npz", self.model.values(), about)
+            checkpoint.save(self.folder / f"{name}.npz", arrays, about)
         except ValueError as error:
             raise self._astray(str(error)) from error
 
@@ -344,6 +357,7 @@ def fit(
         model = _model(options, len(vocabulary))
         state = State(options.rate)
     training = batches_of(corpus.train, vocabulary, options)
+    model.steps = state.epoch * len(training) + state.position
     validation = _held_out(corpus.validation, vocabulary, options)
     about = {
         **trainer.pop("about", {}),
@@ -358,12 +372,20 @@ def fit(
 
 
 def _model(
-    options: Options, C: int, parameters: dict[str, np.ndarray] | None = None
+    options: Options, C: int, arrays: dict[str, np.ndarray] | None = None
 ) -> LanguageModel:
     settings = Settings(
-        C, options.hidden, options.embedding, options.cell, options.layers
+        C,
+        options.hidden,
+        options.embedding,
+        options.cell,
+        options.layers,
+        options.dropout,
+        options.tied,
     )
-    return LanguageModel(settings, parameters, options.seed, options.clip or None)
+    return LanguageModel(
+        settings, arrays, options.seed, options.clip or None, options.optimizer
+    )
 
 
 def load(path: Path) -> Trained:

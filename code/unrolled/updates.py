@@ -3,8 +3,13 @@
 Each rule is one function from a loss (or its gradients) and the parameters to a list of updates,
 the pairs (shared variable, new value) that :func:`unrolled.backend.function` carries out.
 
-A parameter may also be *rows of a table*, ``table[x]``: only these rows then move. For a table of
-word vectors, of which a sentence uses a few, that saves going through the whole table.
+For :func:`sgd` a parameter may also be *rows of a table*, ``table[x]``: only these rows then move.
+For a table of word vectors, of which a sentence uses a few, that saves going through the whole
+table.
+
+Some rules remember something of the steps before. They keep it in ``memory``, a dict of shared
+variables that the caller holds on to: whoever compiles several functions that train the same
+parameters gives the same dict to each.
 """
 
 from __future__ import annotations
@@ -12,10 +17,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from unrolled import backend
+
 Updates = list[tuple[Any, Any]]
+#: What a rule remembers: shared variables under names such as ``"mean of squares/W"``.
+Memory = dict[str, Any]
 
 
 def gradients_of(loss: Any, parameters: Sequence[Any]) -> list[Any]:
@@ -34,7 +44,20 @@ def move(parameter: Any, change: Any) -> tuple[Any, Any]:
     return table, pt.inc_subtensor(parameter, change)
 
 
-def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
+def recall(memory: Memory, what: str, parameter: Any) -> Any:
+    """What is remembered of a parameter: a shared variable of its shape, zero at first."""
+    name = f"{what}/{parameter.name}"
+    if name not in memory:
+        memory[name] = backend.shared(np.zeros(parameter.type.shape), name)
+    return memory[name]
+
+
+def sgd(
+    loss: Any,
+    parameters: Sequence[Any],
+    learning_rate: Any,
+    memory: Memory | None = None,
+) -> Updates:
     r"""Gradient descent: a step against the slope.
 
     .. math:: \theta \leftarrow \theta - \eta\,\partial L/\partial\theta
@@ -49,6 +72,8 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
         :math:`\theta`, of any shapes.
     learning_rate : float or symbolic scalar
         :math:`\eta`, the step's length per unit of slope.
+    memory : dict, optional
+        Left alone: this rule remembers nothing.
 
     Returns
     -------
@@ -66,6 +91,148 @@ def sgd(loss: Any, parameters: Sequence[Any], learning_rate: Any) -> Updates:
     gradients = gradients_of(loss, parameters)
     eta = pt.cast(learning_rate, "floatX")
     return [move(p, -eta * g) for p, g in zip(parameters, gradients, strict=True)]
+
+
+def momentum(
+    loss: Any,
+    parameters: Sequence[Any],
+    learning_rate: Any,
+    memory: Memory,
+    friction: float = 0.1,
+) -> Updates:
+    r"""Gradient descent with a velocity, as of a ball that rolls down the slope.
+
+    .. math::
+        v &\leftarrow (1 - \mu)\,v - \eta\,\partial L/\partial\theta \\
+        \theta &\leftarrow \theta + v
+
+    On a steady slope the velocity grows to :math:`1/\mu` times the step of :func:`sgd`.
+
+    Parameters
+    ----------
+    loss, parameters, learning_rate
+        As for :func:`sgd`; parameters are whole shared variables.
+    memory : dict
+        Gets ``velocity`` for each parameter.
+    friction : float
+        :math:`\mu`, the share of the velocity that is lost at each step.
+
+    Returns
+    -------
+    list of (shared variable, symbolic new value)
+
+    References
+    ----------
+    Polyak (1964), "Some methods of speeding up the convergence of iteration methods",
+    equation (9).
+    """
+    eta = pt.cast(learning_rate, "floatX")
+    updates = []
+    for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
+        v = recall(memory, "velocity", p)
+        new_v = (1 - friction) * v - eta * g
+        updates += [(v, new_v), (p, p + new_v)]
+    return updates
+
+
+def rmsprop(
+    loss: Any,
+    parameters: Sequence[Any],
+    learning_rate: Any,
+    memory: Memory,
+    decay: float = 0.9,
+    epsilon: float = 1e-6,
+) -> Updates:
+    r"""Steps of about one length in each parameter, however steep the slope is there.
+
+    .. math::
+        m &\leftarrow \gamma\,m + (1 - \gamma)\,(\partial L/\partial\theta)^2 \\
+        \theta &\leftarrow \theta
+            - \eta\,\frac{\partial L/\partial\theta}{\sqrt{m + \epsilon}}
+
+    Parameters
+    ----------
+    loss, parameters, learning_rate
+        As for :func:`sgd`; parameters are whole shared variables.
+    memory : dict
+        Gets ``mean of squares`` for each parameter.
+    decay : float
+        :math:`\gamma`, the share of the mean that each step keeps.
+    epsilon : float
+        What keeps the root from 0.
+
+    Returns
+    -------
+    list of (shared variable, symbolic new value)
+
+    References
+    ----------
+    Tieleman and Hinton (2012), "Lecture 6.5: rmsprop". The epsilon stands under the root, as in
+    Britz (2015), the GRU/LSTM part of his tutorial.
+    """
+    eta = pt.cast(learning_rate, "floatX")
+    updates = []
+    for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
+        m = recall(memory, "mean of squares", p)
+        new_m = decay * m + (1 - decay) * g**2
+        updates += [(m, new_m), (p, p - eta * g / pt.sqrt(new_m + epsilon))]
+    return updates
+
+
+def adam(
+    loss: Any,
+    parameters: Sequence[Any],
+    learning_rate: Any,
+    memory: Memory,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> Updates:
+    r"""Momentum and RMSProp together, each mean corrected for its start at zero.
+
+    .. math::
+        v &\leftarrow \beta_1 v + (1 - \beta_1)\,\partial L/\partial\theta, \qquad
+        m \leftarrow \beta_2 m + (1 - \beta_2)\,(\partial L/\partial\theta)^2 \\
+        \theta &\leftarrow \theta - \eta\,
+            \frac{v / (1 - \beta_1^t)}{\sqrt{m / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    loss, parameters, learning_rate
+        As for :func:`sgd`; parameters are whole shared variables.
+    memory : dict
+        Gets ``mean`` and ``mean of squares`` for each parameter, and ``steps/all``, which is t.
+    beta1, beta2 : float
+        The share of each mean that a step keeps.
+    epsilon : float
+        What keeps the divisor from 0.
+
+    Returns
+    -------
+    list of (shared variable, symbolic new value)
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1.
+    """
+    steps = memory.setdefault("steps/all", backend.shared(0.0, "steps/all"))
+    t = steps + 1
+    # The two corrections are the same for all parameters, so they go to the learning rate.
+    eta = pt.cast(learning_rate, "floatX") * pt.sqrt(1 - beta2**t) / (1 - beta1**t)
+    epsilon = epsilon * pt.sqrt(1 - beta2**t)
+    updates = [(steps, t)]
+    for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
+        v = recall(memory, "mean", p)
+        m = recall(memory, "mean of squares", p)
+        new_v = beta1 * v + (1 - beta1) * g
+        new_m = beta2 * m + (1 - beta2) * g**2
+        updates += [(v, new_v), (m, new_m)]
+        updates += [(p, p - eta * new_v / (pt.sqrt(new_m) + epsilon))]
+    return updates
+
+
+#: The rules by name.
+RULES = {"sgd": sgd, "momentum": momentum, "rmsprop": rmsprop, "adam": adam}
 
 
 def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
