@@ -71,7 +71,10 @@ def relu(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     Le, Jaitly and Hinton (2015), "A simple way to initialize recurrent networks of rectified
     linear units".
     """
-    return (pt.maximum(a + s @ W, 0),)
+    sums = a + s @ W
+    # Not pt.maximum: its slope asks which of the two the result is *equal* to. Going back in time
+    # the sum is computed anew, and equal no more in the last digit.
+    return (pt.switch(sums > 0, sums, 0),)
 
 
 def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
