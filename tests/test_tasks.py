@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from unrolled.batches import Batch
-from unrolled.language_model import LanguageModel, Settings
-from unrolled.tasks import accuracy, echo, learn, parity
+from unrolled.language_model import LanguageModel, Settings, initialize
+from unrolled.tasks import accuracy, echo, learn, parity, recall, restart
 
 
 def test_echo_asks_for_the_letter_k_steps_before():
@@ -24,6 +24,31 @@ def test_parity_counts_the_ones_so_far():
     for t in range(6):
         assert (y[t] == [sum(bits) % 2 for bits in x[: t + 1].T]).all()
     assert mask.all()
+
+
+@pytest.mark.parametrize(("k", "T"), [(1, None), (6, None), (3, 10), (9, 10)])
+def test_recall_asks_once_for_the_only_letter(k, T):
+    x, y, mask = recall(k, np.random.default_rng(2), T=T, B=40)
+    steps = T or k + 1
+    assert x.shape == y.shape == mask.shape == (steps, 40)
+    assert set(x[steps - 1 - k]) == {0, 1, 2, 3}
+    assert (y[-1] == x[steps - 1 - k]).all()
+    assert set(np.delete(x, steps - 1 - k, axis=0).flat) == {4, 5}
+    assert mask[-1].all()
+    assert not mask[:-1].any()
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "rmsprop", "adam"])
+def test_a_model_that_restarts_learns_as_a_new_one(rule):
+    settings = Settings(C=6, H=4)
+    model = LanguageModel(settings, seed=1, clip=1.0, rule=rule)
+    make = lambda random: recall(2, random, B=8)  # noqa: E731
+    learn(model, make, steps=5, learning_rate=0.1)
+    restart(model, initialize(settings, seed=3))
+    again = learn(model, make, steps=5, learning_rate=0.1)
+    new = LanguageModel(settings, seed=3, clip=1.0, rule=rule)
+    assert np.array_equal(again, learn(new, make, steps=5, learning_rate=0.1))
+    assert model.steps == 5
 
 
 def test_a_network_learns_to_remember_one_letter():

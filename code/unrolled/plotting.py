@@ -338,6 +338,28 @@ def surprise_bars(
     ax.tick_params(axis="x", length=0)
 
 
+def norms_by_distance(
+    ax: Axes, curves: Mapping[str, Sequence[float]], mark_every: int = 5
+) -> None:
+    r"""Draw the length of :math:`\partial L_t/\partial s_{t-d}` by the distance d, on a log scale.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : mapping
+        From a label to the norms at the distances 0, 1, 2, …
+    mark_every : int
+        Steps between two markers.
+    """
+    for i, (label, norms) in enumerate(curves.items()):
+        marker = MARKERS[i % len(MARKERS)]
+        ax.semilogy(
+            norms, label=label, marker=marker, markevery=mark_every, markersize=5
+        )
+    ax.set(xlabel="distance $t - k$ (steps)", ylabel="length of ∂$L_t$/∂$s_k$")
+    ax.legend()
+
+
 def _op_name(op: Any) -> str:
     """A short name for an operation, such as ``tanh`` or ``dot``."""
     op = getattr(

@@ -6,7 +6,7 @@ heart. Classes are numbered from 0; a mask says at which steps an answer counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -43,6 +43,50 @@ def parity(T: int, random: np.random.Generator, B: int = 32) -> Batch:
     x = random.integers(2, size=(T, B)).astype(np.int32)
     odd = (x.cumsum(axis=0) % 2).astype(np.int32)
     return Batch(x, odd, np.ones((T, B), np.float32))
+
+
+def recall(
+    k: int, random: np.random.Generator, T: int | None = None, B: int = 32
+) -> Batch:
+    """Name at the last step which of four letters came k steps before, among noise.
+
+    Letters are 0 to 3. Everything else that comes in is 4 or 5, at random, and means nothing. Only
+    the last step counts, so that no shorter memory is rewarded.
+
+    Parameters
+    ----------
+    k : int
+        The distance, from 1 to T - 1.
+    random : numpy Generator
+    T, B : int
+        Steps of a sequence, and sequences. Without T, the letter is the first that comes in:
+        T = k + 1.
+    """
+    T = k + 1 if T is None else T
+    x = random.integers(4, 6, size=(T, B)).astype(np.int32)
+    y, mask = np.zeros_like(x), np.zeros((T, B), np.float32)
+    x[T - 1 - k] = y[-1] = random.integers(4, size=B)
+    mask[-1] = 1
+    return Batch(x, y, mask)
+
+
+def restart(model: LanguageModel, parameters: Mapping[str, np.ndarray]) -> None:
+    """Give a model other parameters, and let its rule forget.
+
+    To compile a model takes longer than to train it on a task like these; so one model can serve
+    many trials.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    parameters : mapping of str to array
+        In the shapes of the model's own.
+    """
+    for name, p in model.parameters.items():
+        p.set_value(np.asarray(parameters[name], p.dtype))
+    for m in model.memory.values():
+        m.set_value(np.zeros(m.type.shape, m.dtype))
+    model.steps = 0
 
 
 def learn(
