@@ -141,7 +141,7 @@ def rmsprop(
     learning_rate: Any,
     memory: Memory,
     decay: float = 0.9,
-    epsilon: float = 1e-6,
+    epsilon: float = 1e-12,
 ) -> Updates:
     r"""Steps of about one length in each parameter, however steep the slope is there.
 
@@ -159,7 +159,8 @@ def rmsprop(
     decay : float
         :math:`\gamma`, the share of the mean that each step keeps.
     epsilon : float
-        What keeps the root from 0.
+        What keeps the root from 0. It must be small beside the *squared* gradients: one of 1e-6,
+        as used with losses that are sums, would swamp those of a mean over a minibatch.
 
     Returns
     -------
