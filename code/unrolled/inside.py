@@ -1,0 +1,199 @@
+"""Look inside a trained language model: its states, its gates, its gradients, its word vectors.
+
+T steps of B sequences, H hidden units. All functions are for models of one recurrent layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from unrolled import backend
+from unrolled.cells import CELLS
+from unrolled.language_model import LanguageModel, look_up, unroll, word_losses
+
+#: The gates' names, in the order of their blocks; the last block is the candidate.
+GATES = {"gru": ("z", "r"), "lstm": ("i", "f", "o")}
+
+
+def states(model: LanguageModel, x: np.ndarray) -> np.ndarray:
+    """The state after each word.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    x : int32 array of shape (T, B)
+
+    Returns
+    -------
+    array of shape (T, B, H)
+    """
+    words = pt.tensor("x", dtype="int32", shape=x.shape)
+    start = [pt.zeros((x.shape[1], model.settings.H)) for _ in model.start(1)]
+    s, _ = unroll(
+        model.settings, model.parameters, look_up(model.parameters, words), start
+    )
+    return np.asarray(backend.function([words], s)(x))
+
+
+def gates(model: LanguageModel, x: np.ndarray) -> dict[str, np.ndarray]:
+    r"""How far each gate is open at each word: :math:`\sigma(x_t U + s_{t-1} W + b)`.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        Of cell ``gru`` or ``lstm``.
+    x : int32 array of shape (T,)
+
+    Returns
+    -------
+    dict of str to array of shape (T, H)
+        By the gate's name; each number is between 0 (shut) and 1 (open).
+    """
+    H, p = model.settings.H, model.values()
+    s = states(model, x[:, None])[:, 0]
+    before = np.concatenate([np.zeros((1, H)), s[:-1]])
+    rows = p["E"][x] @ p["U"] if "E" in p else p["U"][x]
+    sums = rows + before @ p["W"] + p["b"]
+    names = GATES[model.settings.cell]
+    return {
+        name: 1 / (1 + np.exp(-sums[:, i * H : (i + 1) * H]))
+        for i, name in enumerate(names)
+    }
+
+
+def error_norms(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    r"""How much of the last word's error reaches each earlier state.
+
+    To each state a nudge of zero is added; the gradient with respect to the nudge is
+    :math:`\partial L_T / \partial s_t`. What a cell carries counts as one state: of an LSTM,
+    :math:`s_t` and :math:`c_t` together.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    x, y : int32 arrays of shape (T, B)
+        The words, and the words that follow; only the last row of y counts.
+
+    Returns
+    -------
+    array of shape (T,)
+        By the distance from the last step, from 0 on: the geometric mean over the B sequences of
+        the gradient's length.
+    """
+    T, B = x.shape
+    cell, p = CELLS[model.settings.cell], model.parameters
+    words = pt.tensor("x", dtype="int32", shape=(T, B))
+    nudges = [pt.zeros((T, B, model.settings.H)) for _ in range(cell.states)]
+    trace = _nudged(model, look_up(p, words), nudges)
+    last = pt.constant(y[-1:].astype("int32"))
+    loss = word_losses(p, trace[0][-1:], last).sum()
+    found = backend.function([words], pytensor.grad(loss, nudges))(x)
+    squares = sum((np.asarray(g, np.float64) ** 2).sum(axis=2) for g in found)
+    return np.exp(0.5 * np.log(squares).mean(axis=1))[::-1]
+
+
+def _nudged(model: LanguageModel, rows: Any, nudges: list[Any]) -> list[Any]:
+    """The states over time, with something added to each."""
+    cell, p = CELLS[model.settings.cell], model.parameters
+    n, columns = cell.states, cell.gates * model.settings.H
+
+    def step(a: Any, *others: Any) -> tuple[Any, ...]:
+        added, before = others[:n], others[n:]
+        return tuple(s + e for s, e in zip(cell.step(a, *before), added))
+
+    trace = pytensor.scan(
+        step,
+        sequences=[
+            (rows @ p["U"] if "E" in p else rows) + p["b"][:columns],
+            *nudges,
+        ],
+        outputs_info=[pt.zeros_like(e[0]) for e in nudges],
+        non_sequences=[p["W"]],
+        return_updates=False,
+        strict=True,
+    )
+    return trace if isinstance(trace, list) else [trace]
+
+
+def tell_tale_units(
+    s: np.ndarray, features: Mapping[str, np.ndarray]
+) -> dict[str, tuple[int, float]]:
+    """For each feature of a text, the hidden unit that follows it most closely.
+
+    Parameters
+    ----------
+    s : array of shape (N, H)
+        States, one for each place in the text.
+    features : mapping of str to array of shape (N,)
+        What could be told of each place.
+
+    Returns
+    -------
+    dict of str to (unit, correlation)
+        Pearson's correlation, of which the largest absolute value counts.
+    """
+    z = (s - s.mean(axis=0)) / (s.std(axis=0) + 1e-12)
+    found = {}
+    for name, feature in features.items():
+        f = (feature - feature.mean()) / (feature.std() + 1e-12)
+        r = f @ z / len(f)
+        unit = int(np.abs(r).argmax())
+        found[name] = unit, float(r[unit])
+    return found
+
+
+def neighbors(table: np.ndarray, word: int, count: int = 5) -> np.ndarray:
+    r"""The words whose vectors point in most nearly the same direction.
+
+    Parameters
+    ----------
+    table : array of shape (C, D)
+        Such as E.
+    word : int
+        A row of it.
+    count : int
+
+    Returns
+    -------
+    int array of shape (count,)
+        The nearest first, by the cosine of the angle; the word itself is not among them.
+    """
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    cosine = unit @ unit[word]
+    cosine[word] = -np.inf
+    return cosine.argsort()[::-1][:count]
+
+
+#: What a character's place can be called by: functions from a text to a number for each character.
+FEATURES: dict[str, Callable[[str], np.ndarray]] = {
+    "in the speaker's name": lambda text: np.arange(len(text)) < text.find("\n"),
+    "characters since the line began": lambda text: _since(text, "\n"),
+    "characters since the word began": lambda text: _since(text, " \n"),
+    "characters since a comma or stop": lambda text: _since(text, ",.;:?!\n"),
+    "after a vowel": lambda text: np.array([c in "aeiouAEIOU" for c in text]),
+    "in a capitalized word": lambda text: _capitalized(text),
+}
+
+
+def _since(text: str, marks: str) -> np.ndarray:
+    """How many characters ago one of the marks stood."""
+    count, counts = 0, []
+    for character in text:
+        count = 0 if character in marks else count + 1
+        counts.append(count)
+    return np.array(counts, dtype=np.float64)
+
+
+def _capitalized(text: str) -> np.ndarray:
+    """Whether a character belongs to a word that begins with a capital."""
+    inside, found = False, []
+    for before, character in zip(" " + text, text):
+        if not before.isalpha():
+            inside = character.isupper()
+        found.append(inside and character.isalpha())
+    return np.array(found)
