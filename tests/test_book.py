@@ -21,6 +21,7 @@ CHAPTERS = (
     "theano-and-the-gpu",
     "introduction-to-rnns",
     "rnn-language-model",
+    "backpropagation-through-time",
 )
 #: The cells, and the functions shown from the package; not what the cells printed.
 PYTHON = "div.highlight-python pre"

@@ -23,6 +23,9 @@ SCRIPTS = {
         "--sentences", "300", "--vocabulary", "100", "--hidden", "8", "--epochs", "1",
         "--repeats", "1",
     ],
+    "backpropagation_through_time.py": [
+        "--steps", "5", "--hidden", "4", "--distances", "2", "--cells", "rnn",
+    ],
 }  # fmt: skip
 
 
@@ -76,6 +79,9 @@ def test_the_classic_recipe_is_the_default(tmp_path):
         ("introduction_to_rnns.py", ["--task", "sleep"], "--task"),
         ("introduction_to_rnns.py", ["--difficulties", "30"], "--difficulties"),
         ("rnn_language_model.py", ["--vocabulary", "4"], "from 5 up"),
+        ("backpropagation_through_time.py", ["--cells", "brain"], "--cells"),
+        ("backpropagation_through_time.py", ["--distances", "0"], "from 1 up"),
+        ("backpropagation_through_time.py", ["--radius", "0"], "above 0"),
         ("theano_and_the_gpu.py", ["--rate", "1e38", "--points", "50"], "--rate"),
     ],
 )
