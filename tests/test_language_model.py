@@ -1,5 +1,6 @@
-from functools import cache
+from functools import cache, partial
 
+import by_hand
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -10,27 +11,39 @@ from support import float64_in, read_case
 
 from unrolled import backend, numpy_rnn
 from unrolled.batches import Batch, Batches
+from unrolled.cells import CELLS
 from unrolled.gradient_check import check_gradients, relative_error
 from unrolled.language_model import (
     LanguageModel,
     Settings,
+    draw_masks,
     initialize,
-    layer_names,
     look_up,
     mean_loss,
     unroll,
     word_losses,
 )
 from unrolled.training import evaluate
+from unrolled.updates import RULES, rmsprop
 
 ONE_HOT = Settings(C=11, H=5)
 EMBEDDING = Settings(C=11, H=4, D=3)
 TWO_LAYERS = Settings(C=11, H=4, D=3, layers=2)
+TIED = Settings(C=11, H=3, D=3, cell="gru", tied=True)
 MODELS = {
     "one-hot": ONE_HOT,
     "embedding": EMBEDDING,
     "two layers": TWO_LAYERS,
     "two layers, one-hot": Settings(C=11, H=4, layers=2),
+    "two layers, relu": TWO_LAYERS._replace(cell="relu"),
+    "one-hot, gru": ONE_HOT._replace(cell="gru"),
+    "two layers, gru": TWO_LAYERS._replace(cell="gru"),
+    "tied, gru": TIED,
+    "one-hot, gru-reset-after": ONE_HOT._replace(cell="gru-reset-after"),
+    "two layers, gru-reset-after": TWO_LAYERS._replace(cell="gru-reset-after"),
+    "one-hot, lstm": ONE_HOT._replace(cell="lstm"),
+    "two layers, lstm": TWO_LAYERS._replace(cell="lstm"),
+    "two layers, tied, lstm": TIED._replace(cell="lstm", layers=2),
 }
 models = pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS.keys())
 # Each takes seconds to compile.
@@ -68,36 +81,6 @@ def batch_of(sentences, T=7, B=None, seed=0):
 BATCH = batch_of(SENTENCES)
 
 
-def by_hand(settings, p, batch):
-    """The surprise at each word, (T, B), by the equations of the book, word by word."""
-    losses = np.zeros(batch.x.shape)
-    for t, b in np.argwhere(batch.mask):
-        if t == 0:
-            states = [np.zeros(settings.H)] * settings.layers
-        word = batch.x[t, b]
-        x = p["E"][word] if settings.D else np.eye(settings.C)[word]
-        for layer in range(1, settings.layers + 1):
-            U, W, bias = (p[name] for name in layer_names(layer))
-            x = np.tanh(x @ U + states[layer - 1] @ W + bias)
-            states = [*states[: layer - 1], x, *states[layer:]]
-        z = p["V"] @ x + p["c"]
-        losses[t, b] = np.log(np.exp(z).sum()) - z[batch.y[t, b]]
-    return losses
-
-
-def by_sentence(settings, p, batch):
-    """As :func:`by_hand`; sentences are read one after another."""
-    columns = [
-        by_hand(settings, p, Batch(*(part[:, b : b + 1] for part in batch)))
-        for b in range(batch.x.shape[1])
-    ]
-    return np.concatenate(columns, axis=1)
-
-
-def mean_by_hand(settings, p, batch):
-    return by_sentence(settings, p, batch).sum() / batch.mask.sum()
-
-
 @cache
 def differentiated(settings, *shape):
     """Compile the mean loss and its gradients, of whole tables, as functions of both."""
@@ -109,7 +92,8 @@ def differentiated(settings, *shape):
         pt.tensor(name, dtype=dtype, shape=shape)
         for name, dtype in zip(Batch._fields, ("int32", "int32", "float32"))
     ]
-    start = [pt.zeros((shape[1], settings.H)) for _ in range(settings.layers)]
+    count = settings.layers * CELLS[settings.cell].states
+    start = [pt.zeros((shape[1], settings.H)) for _ in range(count)]
     s, _ = unroll(settings, p, look_up(p, x), start)
     loss = mean_loss(word_losses(p, s, y), mask)
     slopes = pytensor.grad(loss, list(p.values()))
@@ -135,7 +119,12 @@ def norm_of(slopes):
 
 
 def recorded_parameters(recorded, what):
-    return {name: recorded[f"{what}/{name}"] for name in "UWbVc"}
+    """Parameters by name, and what the rule remembers of them where it does."""
+    return {
+        name.removeprefix(f"{what}/"): value
+        for name, value in recorded.items()
+        if name.startswith(f"{what}/")
+    }
 
 
 # ---------------------------------------------------------------------- the gradients
@@ -154,13 +143,17 @@ def test_graph_of_one_sentence_is_the_model_by_hand(float64):
 
 @models
 def test_gradients_of_the_graph_against_finite_differences(settings, float64):
-    values = weights(settings)
+    # Weights so large that no slope drowns in the rounding of the loss.
+    values = {name: 2 * p for name, p in weights(settings).items()}
     loss, slopes = loss_and_slopes(settings, values, BATCH)
-    assert loss == pytest.approx(mean_by_hand(settings, values, BATCH), rel=1e-12)
+    assert loss == pytest.approx(
+        by_hand.mean_loss(settings, values, BATCH), rel=1e-12
+    )
     errors = check_gradients(
-        lambda p: mean_by_hand(settings, dict(zip(values, p)), BATCH),
+        lambda p: by_hand.mean_loss(settings, dict(zip(values, p)), BATCH),
         list(values.values()),
         list(slopes.values()),
+        step=3e-5,
     )
     assert len(errors) == len(values) == len(initialize(settings))
     assert max(errors) < 1e-8
@@ -239,6 +232,40 @@ def test_training_against_theano_1_0_5_and_by_hand(case, mode, float64):
     assert losses == pytest.approx(recorded["losses"], rel=1e-6)
     for name, end in recorded_parameters(recorded, "end").items():
         assert relative_error(trained[name], end) < 1e-6
+
+
+GATED = {
+    "gru": ("two layers", Settings(11, 5, 4, "gru", layers=2), "rmsprop"),
+    "lstm": ("one layer", Settings(11, 6, 4, "lstm"), "sgd"),
+}
+
+
+@pytest.mark.parametrize(("cell", "of_cell"), GATED.items(), ids=GATED)
+def test_gated_models_against_theano_1_0_5(cell, of_cell, float64, monkeypatch):
+    # As the tutorial has it; ours is smaller.
+    monkeypatch.setitem(RULES, "rmsprop", partial(rmsprop, epsilon=1e-6))
+    case, settings, rule = of_cell
+    recorded = read_case(cell, case)
+    start, end = (
+        recorded_parameters(recorded, "start"),
+        recorded_parameters(recorded, "end"),
+    )
+    batch = sentence(recorded["x"], recorded["y"])
+    _, slopes = loss_and_slopes(settings, start, batch)
+    for name, slope in recorded_parameters(recorded, "gradient").items():
+        assert relative_error(slopes[name], slope) < 1e-6, name
+
+    model = LanguageModel(settings, start, rule=rule)
+    rate, losses = float(recorded["learning_rate"]), []
+    for _ in range(10):
+        losses.append(float(model.step(batch, rate)))
+    losses.append(model.losses(batch).mean())
+    assert losses == pytest.approx(recorded["losses"], rel=1e-6)
+    assert losses[-1] < 0.9 * losses[0]
+    trained = model.values() | model.remembered()
+    assert trained.keys() == end.keys()
+    for name, value in end.items():
+        assert relative_error(trained[name], value) < 1e-6, name
 
 
 # Theano's own way to truncate, on PyTensor. In JAX mode it fails an assertion; Python computes it
@@ -440,6 +467,122 @@ def test_shapes_share_one_model(float64):
         assert relative_error(p, values[name]) < 1e-12
 
 
+@pytest.mark.parametrize(("cell", "rule"), [("gru", "rmsprop"), ("lstm", "adam")])
+def test_numba_trains_as_jax_does(cell, rule, float64):
+    settings, trained = EMBEDDING._replace(cell=cell), []
+    for mode in backend.MODES:
+        model = LanguageModel(settings, weights(settings), rule=rule, mode=mode)
+        losses = [float(model.step(BATCH, 0.01)) for _ in range(3)]
+        assert losses == sorted(losses, reverse=True)
+        trained.append({"loss": losses, **model.values(), **model.remembered()})
+    jax, numba = trained
+    assert jax.keys() == numba.keys()
+    assert any("/" in name for name in jax)
+    for name, value in jax.items():
+        assert relative_error(value, numba[name]) < 1e-12, name
+
+
+# ----------------------------------------------------------------- dropout, tied tables
+
+HALF = TWO_LAYERS._replace(cell="gru", dropout=0.5)
+THIRD = Settings(C=11, H=5, cell="lstm", dropout=0.3)
+
+
+def test_masks_hide_a_share_and_keep_the_mean():
+    settings = Settings(C=11, H=40, D=30, layers=2, dropout=0.3)
+    masks = [np.asarray(m) for m in draw_masks(settings, 20, 50, seed=1, step=2)]
+    assert [m.shape for m in masks] == [(20, 50, n) for n in (30, 40, 40)]
+    for mask in masks:
+        assert mask.dtype == np.float32
+        assert np.unique(mask) == pytest.approx([0, 1 / 0.7], rel=1e-6)
+        # Of n entries a share of 0.3 is hidden, give or take five times sqrt(0.3 * 0.7 / n).
+        spread = 5 * np.sqrt(0.3 * 0.7 / mask.size)
+        assert (mask == 0).mean() == pytest.approx(0.3, abs=spread)
+        assert mask.mean() == pytest.approx(1, abs=spread / 0.7)
+    # Each step in time and each sentence has entries of its own.
+    assert (masks[0][0] != masks[0][1]).any()
+    assert (masks[0][:, 0] != masks[0][:, 1]).any()
+    assert (masks[1] != masks[2]).any()
+
+
+def test_masks_follow_from_the_seed_and_the_step():
+    def drawn(seed, step):
+        return np.concatenate(
+            [np.asarray(m).ravel() for m in draw_masks(HALF, 7, 3, seed, step)]
+        )
+
+    assert np.array_equal(drawn(1, 2), drawn(1, 2))
+    for other in ((1, 3), (2, 2), (2, 1)):
+        assert not np.array_equal(drawn(1, 2), drawn(*other))
+    assert draw_masks(HALF._replace(dropout=0.0), 7, 3, 1, 2) == []
+
+
+@pytest.mark.parametrize("settings", [HALF, THIRD], ids=["two layers", "one-hot"])
+def test_a_step_with_dropout_is_the_model_by_hand_with_the_masks(settings, float64):
+    # By hand, the masks lie on what goes from layer to layer, and never on what a cell hands to
+    # itself: were they there too, the parameters would move elsewhere.
+    values, seed, rate = weights(settings), 5, 0.5
+    model = LanguageModel(settings, values, seed)
+    for step in range(2):
+        masks = [np.asarray(m) for m in draw_masks(settings, 7, 3, seed, step)]
+        before = model.values()
+        loss = by_hand.mean_loss(settings, before, BATCH, masks)
+        assert float(model.step(BATCH, rate)) == pytest.approx(loss, rel=1e-12)
+        slopes = [(p - before[k]) / -rate for k, p in model.values().items()]
+        errors = check_gradients(
+            lambda p: by_hand.mean_loss(
+                settings,
+                dict(zip(values, p)),
+                BATCH,
+                masks,  # noqa: B023
+            ),
+            list(before.values()),
+            slopes,
+        )
+        assert max(errors) < 1e-7
+    assert model.steps == 2
+
+
+def test_nothing_is_hidden_where_nothing_is_trained(float64):
+    values = weights(HALF)
+    model, spared = (
+        LanguageModel(settings, values)
+        for settings in (HALF, HALF._replace(dropout=0.0))
+    )
+    assert model.losses(BATCH) == pytest.approx(
+        by_hand.word_losses(HALF, values, BATCH), rel=1e-12
+    )
+    words = BATCH.x[0]
+    (found, states), (expected, spared_states) = (
+        one.read(words, one.start(3)) for one in (model, spared)
+    )
+    assert np.array_equal(found, expected)
+    assert all(np.array_equal(a, b) for a, b in zip(states, spared_states))
+    assert model.steps == 0
+
+
+def test_a_tied_model_has_one_table(float64):
+    values = weights(TIED)
+    assert list(values) == ["E", "U", "W", "b", "c"]
+    model = LanguageModel(TIED, values)
+    loss, slopes = loss_and_slopes(TIED, values, BATCH)
+    assert float(model.step(BATCH, 0.5)) == pytest.approx(loss, rel=1e-12)
+    for name, p in model.values().items():
+        assert relative_error(p, values[name] - 0.5 * slopes[name]) < 1e-12
+    # Words that were never read move too: their scores were computed.
+    unseen = ~np.isin(np.arange(11), BATCH.x)
+    moved = model.values()["E"][unseen] != values["E"][unseen]
+    assert unseen.any()
+    assert moved.all()
+
+
+def test_a_tied_table_has_one_width():
+    with pytest.raises(ValueError, match="embedding has 3 entries, the state 4"):
+        initialize(EMBEDDING._replace(tied=True))
+    with pytest.raises(ValueError, match="embedding has 0 entries, the state 5"):
+        initialize(ONE_HOT._replace(tied=True))
+
+
 # ------------------------------------------------------------------- losses and reading
 
 
@@ -449,7 +592,9 @@ def test_losses_word_by_word(settings, float64):
     model = LanguageModel(settings, values)
     losses = model.losses(BATCH)
     assert losses.shape == BATCH.x.shape
-    assert losses == pytest.approx(by_sentence(settings, values, BATCH), rel=1e-12)
+    assert losses == pytest.approx(
+        by_hand.word_losses(settings, values, BATCH), rel=1e-12
+    )
     assert not losses[BATCH.mask == 0].any()
     # They are measured, and nothing moves.
     assert np.array_equal(model.losses(BATCH), losses)
@@ -512,11 +657,24 @@ def test_unroll_goes_on_from_states_that_are_given(float64):
 # ---------------------------------------------------------------------------- precision
 
 
-@pytest.mark.parametrize(("settings", "clip"), [(ONE_HOT, None), (TWO_LAYERS, 1.0)])
-def test_float32_graphs_have_no_float64_anywhere(settings, clip):
-    model = LanguageModel(settings, weights(settings), clip=clip)
+@pytest.mark.parametrize(
+    ("settings", "clip", "rule"),
+    [
+        (ONE_HOT, None, "sgd"),
+        (TWO_LAYERS, 1.0, "sgd"),
+        (TWO_LAYERS._replace(cell="relu"), None, "sgd"),
+        (HALF, 1.0, "rmsprop"),
+        (TIED._replace(cell="gru-reset-after", dropout=0.2), None, "momentum"),
+        (THIRD, 1.0, "adam"),
+    ],
+    ids=lambda value: getattr(value, "cell", value),
+)
+def test_float32_graphs_have_no_float64_anywhere(settings, clip, rule):
+    model = LanguageModel(settings, weights(settings), clip=clip, rule=rule)
     assert float64_in(model._function(model._build_step, *BATCH.x.shape)) == []
     assert float64_in(model._function(model._build_losses, *BATCH.x.shape)) == []
+    memory = {value.dtype for value in model.remembered().values()}
+    assert memory <= {np.dtype("float32")}
     assert model.step(BATCH, 0.5).dtype == np.float32
     assert model.losses(BATCH).dtype == np.float32
     read = model.read(BATCH.x[0], model.start(3))
@@ -535,7 +693,9 @@ def test_float32_model_is_close_to_the_gradients_in_float64(clip):
     values = weights(EMBEDDING)
     model = LanguageModel(EMBEDDING, values, clip=clip)
     loss = float(model.step(BATCH, 0.5))
-    assert loss == pytest.approx(mean_by_hand(EMBEDDING, values, BATCH), rel=1e-5)
+    assert loss == pytest.approx(
+        by_hand.mean_loss(EMBEDDING, values, BATCH), rel=1e-5
+    )
     try:
         backend.use_precision("float64")
         _, slopes = loss_and_slopes(EMBEDDING, values, BATCH)

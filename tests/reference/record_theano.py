@@ -20,19 +20,38 @@ UPDATES = 10
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def descend(start, build_loss, learning_rate):
+def sgd(shared, gradients, learning_rate):
+    """The updates of gradient descent, and what it remembers: nothing."""
+    moves = [(p, p - learning_rate * g) for p, g in zip(shared.values(), gradients)]
+    return moves, {}
+
+
+def rmsprop(shared, gradients, learning_rate, decay=0.9, epsilon=1e-6):
+    """Divide each slope by the root of a running mean of its squares."""
+    means, updates = OrderedDict(), []
+    for (name, p), g in zip(shared.items(), gradients):
+        mean = theano.shared(np.zeros_like(p.get_value()))
+        new = decay * mean + (1 - decay) * tt.sqr(g)
+        updates += [
+            (mean, new),
+            (p, p - learning_rate * g / tt.sqrt(new + epsilon)),
+        ]
+        means["mean of squares/" + name] = mean
+    return updates, means
+
+
+def descend(start, build_loss, learning_rate, rule=sgd):
     """Record the loss and the gradients at the start, and then some updates.
 
     `start` maps names to arrays; `build_loss` takes a dict of the shared variables of these names
     and returns the loss as a graph. Returned are, by name: `start/W1`, `gradient/W1`, `end/W1` for
-    each parameter, and `losses`, of which number i is the loss after i updates.
+    each parameter, `end/...` for what the rule remembers, and `losses`, of which number i is the
+    loss after i updates.
     """
     shared = OrderedDict((k, theano.shared(v, name=k)) for k, v in start.items())
     loss = build_loss(shared)
     gradients = tt.grad(loss, list(shared.values()))
-    updates = [
-        (p, p - learning_rate * g) for p, g in zip(shared.values(), gradients)
-    ]
+    updates, memory = rule(shared, gradients, learning_rate)
     differentiate = theano.function([], gradients)
     step = theano.function([], loss, updates=updates)
     evaluate = theano.function([], loss)
@@ -48,6 +67,8 @@ def descend(start, build_loss, learning_rate):
         recorded["start/" + name] = start[name]
         recorded["gradient/" + name] = gradient
         recorded["end/" + name] = shared[name].get_value()
+    for name, value in memory.items():
+        recorded["end/" + name] = value.get_value()
     return recorded
 
 
@@ -156,9 +177,112 @@ def rnn():
     return {f"{case}/{key}": v for case, d in cases.items() for key, v in d.items()}
 
 
+# ------------------------------------------------------------- the gated language models
+
+
+def gate(number, H, x, s, U, W, b, squash=tt.nnet.sigmoid):
+    """One gate, from its own columns of U, W and b."""
+    own = slice(number * H, (number + 1) * H)
+    return squash(tt.dot(x, U[:, own]) + tt.dot(s, W[:, own]) + b[own])
+
+
+def gru_layer(H, x, s, U, W, b):
+    """The new state of a GRU; the reset gate acts on the state before the product."""
+    z = gate(0, H, x, s, U, W, b)
+    r = gate(1, H, x, s, U, W, b)
+    h = gate(2, H, x, r * s, U, W, b, tt.tanh)
+    return (1 - z) * h + z * s
+
+
+def lstm_layer(H, x, s, c, U, W, b):
+    """The new state and the new memory of an LSTM."""
+    i, f, o = (gate(number, H, x, s, U, W, b) for number in range(3))
+    c = f * c + i * gate(3, H, x, s, U, W, b, tt.tanh)
+    return o * tt.tanh(c), c
+
+
+def weights(random, inputs, columns, H):
+    """U, W and b of a layer."""
+    return [
+        random.uniform(-1, 1, (inputs, columns)) / np.sqrt(inputs),
+        random.uniform(-1, 1, (H, columns)) / np.sqrt(H),
+        random.randn(columns) / 10,
+    ]
+
+
+def surprise(p, states, y):
+    """The mean loss of the words that follow."""
+    o = tt.nnet.softmax(tt.dot(states, p["V"].T) + p["c"])
+    return tt.nnet.categorical_crossentropy(o, tt.constant(y)).mean()
+
+
+def language_case(random, C, D, H, gates, layers, build, learning_rate, rule):
+    """Train a language model on one sentence, in which words come again.
+
+    `build` takes the parameters by name and the rows of E that the words look up, and returns the
+    states of the last layer.
+    """
+    words = np.array([0, 3, 7, 3, 3, 9, 10, 0, 5, 1])
+    x, y = words[:-1], words[1:]
+    start = OrderedDict(E=random.uniform(-1, 1, (C, D)))
+    for layer in range(layers):
+        number = str(layer + 1) if layer else ""
+        own = weights(random, H if layer else D, gates * H, H)
+        start.update((k + number, value) for k, value in zip("UWb", own))
+    start["V"] = random.uniform(-1, 1, (C, H)) / np.sqrt(H)
+    start["c"] = random.randn(C) / 10
+
+    def build_loss(p):
+        return surprise(p, build(p, p["E"][x]), y)
+
+    recorded = descend(start, build_loss, learning_rate, rule)
+    recorded.update(x=x, y=y)
+    return recorded
+
+
+def gru():
+    """Two layers in one loop, word by word, trained by RMSProp."""
+    H = 5
+
+    def states(p, rows):
+        def step(row, s1, s2, U1, W1, b1, U2, W2, b2):
+            s1 = gru_layer(H, row, s1, U1, W1, b1)
+            return s1, gru_layer(H, s1, s2, U2, W2, b2)
+
+        (_, s2), _ = theano.scan(
+            step,
+            sequences=rows,
+            outputs_info=[tt.zeros(H), tt.zeros(H)],
+            non_sequences=[p[name] for name in ("U", "W", "b", "U2", "W2", "b2")],
+        )
+        return s2
+
+    random = np.random.RandomState(3)
+    case = language_case(random, 11, 4, H, 3, 2, states, 0.01, rmsprop)
+    return {"two layers/" + key: value for key, value in case.items()}
+
+
+def lstm():
+    """One layer, trained by gradient descent."""
+    H = 6
+
+    def states(p, rows):
+        (s, _), _ = theano.scan(
+            lambda row, s, c, U, W, b: lstm_layer(H, row, s, c, U, W, b),
+            sequences=rows,
+            outputs_info=[tt.zeros(H), tt.zeros(H)],
+            non_sequences=[p[name] for name in "UWb"],
+        )
+        return s
+
+    random = np.random.RandomState(4)
+    case = language_case(random, 11, 4, H, 4, 1, states, 0.5, sgd)
+    return {"one layer/" + key: value for key, value in case.items()}
+
+
 # ------------------------------------------------------------------------------- all the models
 
-MODELS = {"network": network, "rnn": rnn}
+MODELS = {"network": network, "rnn": rnn, "gru": gru, "lstm": lstm}
 
 
 def main():
