@@ -16,7 +16,7 @@ from unrolled import backend, corpus, script, training
 from unrolled.cells import CELLS
 from unrolled.language_model import LanguageModel
 from unrolled.sampling import Score, detokenize, generate, score, tokenize
-from unrolled.script import UserError, amount, whole
+from unrolled.script import UserError, amount, part, whole
 from unrolled.updates import RULES
 from unrolled.vocabulary import Vocabulary
 
@@ -40,16 +40,6 @@ def share(text: str) -> float:
             return float(text)
     raise argparse.ArgumentTypeError(
         f"{text!r}: expected a number above 0 and up to 1"
-    )
-
-
-def part(text: str) -> float:
-    """Read a number from 0 up to, and below, 1, for an option's ``type``."""
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) < 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r}: expected a number from 0 to below 1"
     )
 
 

@@ -133,8 +133,8 @@ def gru_reset_after(a: Any, s: Any, W: Any, b_s: Any) -> tuple[Any, ...]:
 
     References
     ----------
-    Chung et al. (2014), "Empirical evaluation of gated recurrent neural networks on sequence
-    modeling", section 3.2; the library cuDNN, and with it PyTorch and others, compute this one.
+    The first version of Cho et al. (2014), arXiv:1406.1078v1, has the gate in this place. The
+    library cuDNN, and with it PyTorch and others, compute it so, with the bias inside.
     """
     H = W.type.shape[0]
     from_s = s @ W

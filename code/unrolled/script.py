@@ -47,6 +47,22 @@ def amount(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 up")
 
 
+def part(text: str) -> float:
+    """Read a share from 0 to below 1, for an option's ``type``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is anything else.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: expected a number from 0 to below 1"
+    )
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and leaves the rest to ``--help``."""
 
