@@ -208,6 +208,38 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         assert "holds no model" in fails(path, training.load)
 
 
+def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
+    path = tmp_path / "last.npz"
+    parameters = initialize(Settings(6, 2, 3))
+
+    def refused(memory, optimizer="momentum"):
+        options = training.Options(hidden=2, embedding=3, optimizer=optimizer)
+        about = {"options": options._asdict()}
+        model_file(path, {**parameters, **memory}, **about)
+        try:
+            training.load(path)
+        except UserError as error:
+            message = str(error)
+            assert message.startswith(f"{path}: holds no model of this program: ")
+            assert "\n" not in message
+            return True
+        return False
+
+    memory = {
+        f"velocity/{name}": np.zeros_like(p) for name, p in parameters.items()
+    }
+    assert not refused(memory)
+    assert not refused({})  # the best model goes without
+    assert not refused({}, "adam")
+    assert refused({**memory, "velocity/W": np.zeros((2, 3))})
+    assert refused({**memory, "velocity/W": np.zeros(4)})
+    assert refused({**memory, "velocity/W9": np.zeros((2, 2))})
+    assert refused({**memory, "speed/W": np.zeros((2, 2))})
+    assert refused({k: v for k, v in memory.items() if k != "velocity/W"})
+    for other in ("sgd", "rmsprop", "adam"):
+        assert refused(memory, other)
+
+
 # ------------------------------------------------------------------------- what cannot be saved
 
 

@@ -390,6 +390,19 @@ def test_parameters_of_other_names_or_shapes_are_refused(change):
         LanguageModel(EMBEDDING, parameters)
 
 
+def test_a_memory_of_other_names_or_shapes_is_refused():
+    parameters = initialize(ONE_HOT)
+    memory = {
+        f"mean of squares/{k}": np.ones_like(p) for k, p in parameters.items()
+    }
+    model = LanguageModel(ONE_HOT, parameters | memory, rule="rmsprop")
+    assert model.remembered().keys() == memory.keys()
+    for name, value in (("W", np.ones((5, 4))), ("W2", np.ones((5, 5)))):
+        wrong = memory | {f"mean of squares/{name}": value}
+        with pytest.raises(ValueError, match=r"^memory .*: expected "):
+            LanguageModel(ONE_HOT, parameters | wrong, rule="rmsprop")
+
+
 def test_parameters_may_come_in_any_order():
     parameters = weights(TWO_LAYERS)
     turned = dict(reversed(parameters.items()))

@@ -145,6 +145,51 @@ def test_a_trained_model_gets_more_epochs(trained, tmp_path):
     assert same(resumed.model.values(), at_once.model.values())
 
 
+GATED = OPTIONS._replace(
+    cell="gru", layers=2, dropout=0.3, optimizer="adam", rate=0.01, epochs=2
+)
+
+
+def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(
+    tmp_path, monkeypatch
+):
+    at_once = fit(CORPUS, GATED, quiet=True)
+    step, before = LanguageModel.step, 85  # in the second epoch of 60 batches
+
+    def press(model, *rest):
+        if model.steps == before:
+            signal.raise_signal(signal.SIGINT)
+        return step(model, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LanguageModel, "step", press)
+        with pytest.raises(KeyboardInterrupt):
+            fit(CORPUS, GATED, tmp_path, quiet=True)
+    cut = load(tmp_path / "last.npz")
+    assert (cut.state.epoch, cut.state.position) == (1, 26)
+    # To go on takes the optimizer's memory, to write sentences does not.
+    assert same(cut.model.remembered(), memory_in(tmp_path / "last.npz"))
+    assert len(cut.model.remembered()) == 2 * len(cut.model.values()) + 1
+    assert cut.model.remembered()["steps/all"] == 86
+    assert memory_in(tmp_path / "best.npz") == {}
+
+    resumed = fit(CORPUS, GATED, tmp_path, resume=True, quiet=True)
+    assert resumed.model.steps == at_once.model.steps == 120
+    assert same(resumed.model.values(), at_once.model.values())
+    assert same(resumed.model.remembered(), at_once.model.remembered())
+    for row, good in zip(resumed.state.history, at_once.state.history, strict=True):
+        for name in ("epoch", "learning_rate", "loss", "validation"):
+            assert row[name] == good[name]
+    losses = [row["loss"] for row in resumed.state.history]
+    assert losses == sorted(losses, reverse=True)
+
+
+def memory_in(path):
+    """What a file holds beside the parameters."""
+    arrays, _ = checkpoint.load(path)
+    return {name: value for name, value in arrays.items() if "/" in name}
+
+
 @pytest.mark.parametrize(
     ("corpus", "options", "says"),
     [
@@ -155,6 +200,10 @@ def test_a_trained_model_gets_more_epochs(trained, tmp_path):
         ),
         (CORPUS, OPTIONS._replace(seed=1), "seed was 0, not 1"),
         (CORPUS, OPTIONS._replace(hidden=13), "hidden was 12, not 13"),
+        (CORPUS, OPTIONS._replace(cell="lstm"), "cell was rnn, not lstm"),
+        (CORPUS, OPTIONS._replace(layers=2), "layers was 1, not 2"),
+        (CORPUS, OPTIONS._replace(dropout=0.5), "dropout was 0.0, not 0.5"),
+        (CORPUS, OPTIONS._replace(optimizer="adam"), "optimizer was sgd, not adam"),
         (CORPUS, OPTIONS._replace(rate=2.0), "rate was 3.0, not 2.0"),
     ],
 )

@@ -302,7 +302,8 @@ class LanguageModel:
     Raises
     ------
     ValueError
-        If parameters are missing, or have shapes other than the settings say.
+        If parameters are missing, or have shapes other than the settings say; or if what the rule
+        is to remember is not what it keeps.
     """
 
     def __init__(
@@ -325,14 +326,28 @@ class LanguageModel:
                 raise ValueError(f"parameters {found}: expected {expected}")
         self.settings, self.seed, self.clip = settings, seed, clip
         self.rule, self.compiler = RULES[rule], compiler
-        self.memory: Memory = {
-            name: backend.shared(value, name) for name, value in memory.items()
-        }
         self.steps = 0
         self.parameters = {
             name: backend.shared(start[name], name) for name in expected
         }
+        self.memory: Memory = {
+            name: backend.shared(value, name) for name, value in memory.items()
+        }
+        if memory:
+            self._check_memory()
         self._compiled: dict[tuple, Callable[..., Any]] = {}
+
+    def _check_memory(self) -> None:
+        """Compare what was given as the rule's memory with one that the rule starts."""
+        fresh: Memory = {}
+        parameters = list(self.parameters.values())
+        self.rule(parameters, parameters, 0.0, fresh)
+        found, expected = (
+            {name: value.type.shape for name, value in memory.items()}
+            for memory in (self.memory, fresh)
+        )
+        if found != expected:
+            raise ValueError(f"memory {found}: expected {expected}")
 
     def values(self) -> dict[str, np.ndarray]:
         """The parameters as they are now, as NumPy arrays."""
