@@ -70,7 +70,7 @@ class Options(NamedTuple):
 
 
 #: For each optimizer a learning rate that suits the other defaults.
-RATES = {"sgd": Options().rate, "momentum": 0.4, "rmsprop": 0.002, "adam": 0.004}
+RATES = {"sgd": Options().rate, "momentum": 0.4, "rmsprop": 0.004, "adam": 0.004}
 
 
 @dataclass
