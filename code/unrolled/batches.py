@@ -43,6 +43,9 @@ class Batches:
     longest : int
         The largest number of steps T. Longer sentences are cut into pieces that follow each
         other: the first input of a piece is the last target of the piece before.
+    like : Batches, optional
+        Take the buckets of these, so that what was compiled for them serves here, too. Then
+        ``buckets`` and ``longest`` do not count.
 
     Attributes
     ----------
@@ -69,7 +72,10 @@ class Batches:
         B: int = 32,
         buckets: int = 8,
         longest: int = 80,
+        like: Batches | None = None,
     ):
+        if like is not None:
+            longest = like.shapes[-1][0]
         if min(B, buckets, longest) < 1:
             raise ValueError(
                 f"B={B}, buckets={buckets}, longest={longest}: expected 1 or more"
@@ -82,7 +88,11 @@ class Batches:
                 f"found {len(self._starts)} sentences, fewer than the {B} of one batch: "
                 "choose a smaller --batch, or more text"
             )
-        lengths = best_lengths(self._lengths, B, buckets)
+        lengths = (
+            [T for T, _ in like.shapes]
+            if like is not None
+            else best_lengths(self._lengths, B, buckets)
+        )
         self.shapes = [(T, B) for T in lengths]
         bucket = np.searchsorted(lengths, self._lengths)
         self._members = [np.flatnonzero(bucket == k) for k in range(len(lengths))]

@@ -353,6 +353,11 @@ class LanguageModel:
         """The parameters as they are now, as NumPy arrays."""
         return {name: backend.value_of(p) for name, p in self.parameters.items()}
 
+    def set_values(self, values: Mapping[str, np.ndarray]) -> None:
+        """Put other parameters, such as :meth:`values` gave, in the place of these."""
+        for name, parameter in self.parameters.items():
+            parameter.set_value(values[name].astype(parameter.dtype))
+
     def remembered(self) -> dict[str, np.ndarray]:
         """What the rule remembers as it is now, as NumPy arrays."""
         return {name: backend.value_of(m) for name, m in self.memory.items()}

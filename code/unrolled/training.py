@@ -303,19 +303,19 @@ class Trained(NamedTuple):
 
 
 def batches_of(
-    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
+    sentences: Sequence[Sentence],
+    vocabulary: Vocabulary,
+    options: Options,
+    like: Batches | None = None,
 ) -> Batches:
-    """Encode sentences and pack them into minibatches as the options say."""
+    """Encode sentences and pack them into minibatches as the options say.
+
+    With ``like``, which are those for training, they are for a measurement: they get the same
+    shapes, and a text that is too small for one batch gets a smaller one.
+    """
     encoded = [vocabulary.encode(sentence) for sentence in sentences]
-    return Batches(encoded, options.batch, options.buckets, options.longest)
-
-
-def _held_out(
-    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
-) -> Batches:
-    """Minibatches for validation; a small text has fewer sentences than one for training."""
-    B = min(options.batch, len(sentences))
-    return batches_of(sentences, vocabulary, options._replace(batch=B))
+    B = options.batch if like is None else min(options.batch, len(sentences))
+    return Batches(encoded, B, options.buckets, options.longest, like)
 
 
 def fit(
@@ -358,7 +358,7 @@ def fit(
         state = State(options.rate)
     training = batches_of(corpus.train, vocabulary, options)
     model.steps = state.epoch * len(training) + state.position
-    validation = _held_out(corpus.validation, vocabulary, options)
+    validation = batches_of(corpus.validation, vocabulary, options, like=training)
     about = {
         **trainer.pop("about", {}),
         "options": options._asdict(),

@@ -34,7 +34,7 @@ def _every(text: Corpus, step: int) -> Corpus:
 
 def options(**changes: Any) -> Options:
     """How chapter 4 trains its language model, as far as the budget goes, but for the changes."""
-    small = Options(vocabulary=500, hidden=16, embedding=16, buckets=2, longest=30)
+    small = Options(vocabulary=500, hidden=16, embedding=16, buckets=1, longest=30)
     start = backend.budget(
         smoke=small._replace(epochs=2),
         cpu=Options(vocabulary=2500, buckets=3, epochs=6),
