@@ -26,6 +26,10 @@ SCRIPTS = {
     "backpropagation_through_time.py": [
         "--steps", "5", "--hidden", "4", "--distances", "2", "--cells", "rnn",
     ],
+    "gru_and_lstm.py": [
+        "--sentences", "300", "--vocabulary", "100", "--epochs", "1", "--layers", "1",
+        "--dropout", "0.1", "--cells", "gru",
+    ],
 }  # fmt: skip
 
 
@@ -79,6 +83,9 @@ def test_the_classic_recipe_is_the_default(tmp_path):
         ("introduction_to_rnns.py", ["--task", "sleep"], "--task"),
         ("introduction_to_rnns.py", ["--difficulties", "30"], "--difficulties"),
         ("rnn_language_model.py", ["--vocabulary", "4"], "from 5 up"),
+        ("gru_and_lstm.py", ["--cells", "brain"], "--cells"),
+        ("gru_and_lstm.py", ["--dropout", "1"], "--dropout: '1'"),
+        ("gru_and_lstm.py", ["--optimizer", "luck"], "--optimizer"),
         ("backpropagation_through_time.py", ["--cells", "brain"], "--cells"),
         ("backpropagation_through_time.py", ["--distances", "0"], "from 1 up"),
         ("backpropagation_through_time.py", ["--radius", "0"], "above 0"),

@@ -175,7 +175,7 @@ FEATURES: dict[str, Callable[[str], np.ndarray]] = {
     "characters since the line began": lambda text: _since(text, "\n"),
     "characters since the word began": lambda text: _since(text, " \n"),
     "characters since a comma or stop": lambda text: _since(text, ",.;:?!\n"),
-    "after a vowel": lambda text: np.array([c in "aeiouAEIOU" for c in text]),
+    "after a vowel": lambda text: _after(text, "aeiouAEIOU"),
     "in a capitalized word": lambda text: _capitalized(text),
 }
 
@@ -187,6 +187,11 @@ def _since(text: str, marks: str) -> np.ndarray:
         count = 0 if character in marks else count + 1
         counts.append(count)
     return np.array(counts, dtype=np.float64)
+
+
+def _after(text: str, marks: str) -> np.ndarray:
+    """Whether the character before is one of the marks."""
+    return np.array([before in marks for before in "\n" + text[:-1]])
 
 
 def _capitalized(text: str) -> np.ndarray:
