@@ -124,6 +124,40 @@ def test_train_says_what_it_does_and_leaves_a_model(unrolled, home, tmp_path):
         assert all(np.array_equal(again[p], before[p]) for p in before)
 
 
+GATED = {
+    "gru": [
+        *["--cell", "gru", "--layers", "2", "--dropout", "0.2"],
+        *["--optimizer", "adam", "--embedding", "4"],
+    ],
+    "lstm": [
+        *["--cell", "lstm", "--tied", "--embedding", "8"],
+        *["--optimizer", "rmsprop", "--clip", "1"],
+    ],
+}
+
+
+@pytest.mark.parametrize("cell", GATED)
+def test_gated_models_are_trained_and_go_on(unrolled, cell, tmp_path):
+    options = ["--hidden", "8", "--batch", "8", "--epochs", "1", *GATED[cell]]
+    works(unrolled("train", "comments.csv", *options, "--output", tmp_path))
+    arrays, about = checkpoint.load(tmp_path / "last.npz")
+    told = about["options"]
+    assert told["cell"] == cell
+    assert told["rate"] == training.RATES[told["optimizer"]]
+    assert ("U2" in arrays, "V" in arrays) == (cell == "gru", cell != "lstm")
+    assert any(name.startswith("mean of squares/") for name in arrays)
+    # What is said again may be said, if it is the same.
+    resume = ["train", "--resume", tmp_path, "--epochs", "2"]
+    done = unrolled(*resume, *GATED[cell])
+    works(done)
+    assert "epoch   2:" in done.err
+    assert "epoch   1:" not in done.err
+    assert works(unrolled("generate", tmp_path, "--count", "2")).count("\n") == 2
+    assert "all: perplexity" in works(
+        unrolled("score", tmp_path, stdin=b"The cat ran.\n")
+    )
+
+
 def test_a_model_is_not_overwritten(unrolled, home):
     files = {file: file.read_bytes() for file in (home / "csv").iterdir()}
     done = unrolled("train", "comments.csv", *SMALL, "--output", "csv")
@@ -151,6 +185,11 @@ def test_a_finished_training_gets_more_epochs(unrolled, home, tmp_path):
         (["--level", "character"], "--level character: the training"),
         (["--rate", "0.1"], "--rate 0.1: the training that goes on has 4"),
         (["--output", "elsewhere"], "--output elsewhere: the training"),
+        (["--cell", "lstm"], "--cell lstm: the training that goes on has rnn"),
+        (["--layers", "2"], "--layers 2: the training that goes on has 1"),
+        (["--dropout", "0.5"], "--dropout 0.5: the training that goes on has 0"),
+        (["--tied"], "--tied True: the training that goes on has False"),
+        (["--optimizer", "adam"], "--optimizer adam: the training"),
         (["sayings.txt"], "the text (sayings.txt) has changed since"),
         (["missing.txt"], "missing.txt: no such file"),
     ],
@@ -203,6 +242,26 @@ def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
         (["train", "sayings.txt", "--rate", "nan"], "--rate: 'nan'"),
         (["train", "sayings.txt", "--clip", "-1"], "--clip: '-1'"),
         (["train", "sayings.txt", "--cell", "gate"], "--cell"),
+        (["train", "sayings.txt", "--layers", "0"], "--layers: '0'"),
+        (["train", "sayings.txt", "--layers", "two"], "--layers: 'two'"),
+        (["train", "sayings.txt", "--dropout", "1"], "--dropout: '1'"),
+        (["train", "sayings.txt", "--dropout", "-0.1"], "--dropout: '-0.1'"),
+        (["train", "sayings.txt", "--dropout", "nan"], "--dropout: 'nan'"),
+        (["train", "sayings.txt", "--dropout", "some"], "--dropout: 'some'"),
+        (["train", "sayings.txt", "--optimizer", "newton"], "--optimizer"),
+        (["train", "sayings.txt", "--tied", "yes"], "yes"),
+        (
+            ["train", "sayings.txt", "--tied", "--embedding", "4"],
+            "--tied: --embedding 4 and --hidden 128",
+        ),
+        (
+            ["train", "sayings.txt", "--tied", "--embedding", "0"],
+            "--tied: --embedding 0 and --hidden 128",
+        ),
+        (
+            ["train", "sayings.txt", "--tied", "--hidden", "8"],
+            "--tied: --embedding 128 and --hidden 8",
+        ),
         (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
         (["train", "sayings.txt", "--output", "sayings.txt"], "sayings.txt"),
@@ -247,6 +306,11 @@ def test_help_names_every_option(unrolled, command):
             "--level",
             "--vocabulary",
             "--hidden",
+            "--layers",
+            "--dropout",
+            "--tied",
+            "--optimizer",
+            *training.RATES,
             "--resume",
             "(8000)",
         ],
