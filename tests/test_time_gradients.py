@@ -160,6 +160,18 @@ def test_rate_of_a_geometric_series():
     assert rate_per_step(7 * 0.8 ** np.arange(12)) == pytest.approx(0.8)
 
 
+def test_rate_where_nothing_is_left():
+    assert rate_per_step(np.array([1.0, 0.5, 0.25, 0, 0])) == pytest.approx(0.5)
+    assert rate_per_step(np.array([1.0, 0, 0])) == 0
+
+
+def test_saturated_units_let_nothing_through(p):
+    q = p._replace(b=np.full(H, 1e3))
+    found = fading(q.W, q.V, [(*forward(q, X), Y)], 3)
+    assert found.norms.tolist() == [1, 0, 0, 0]
+    assert found.rate == found.mean_slope == 0
+
+
 def test_a_nearly_linear_network_fades_at_the_rate_of_its_weights():
     p = initialize(C, 8, seed=1)
     W = 0.7 * recurrent_weights("orthogonal", 8, np.random.default_rng(0))

@@ -227,7 +227,8 @@ def fading(
     Fading
     """
     norms = [error_norms(W, s, state_errors(V, o, y), furthest) for s, o, y in runs]
-    typical = np.exp(np.log(np.concatenate(norms, axis=1)).mean(axis=1))
+    with np.errstate(divide="ignore"):  # saturated units let nothing through: log 0
+        typical = np.exp(np.log(np.concatenate(norms, axis=1)).mean(axis=1))
     slopes = 1 - np.concatenate([s for s, _, _ in runs]) ** 2
     return Fading(
         spectral_radius(W),
@@ -239,5 +240,11 @@ def fading(
 
 
 def rate_per_step(norms: np.ndarray) -> float:
-    """Fit a straight line to the logarithms of norms (distances,); its factor per step."""
-    return float(np.exp(np.polyfit(np.arange(len(norms)), np.log(norms), 1)[0]))
+    """Fit a straight line to the logarithms of norms (distances,); its factor per step.
+
+    Norms of 0, which have no logarithm, are left out. If there are not two others, it is 0.
+    """
+    distances = np.flatnonzero(norms)
+    if len(distances) < 2:
+        return 0.0
+    return float(np.exp(np.polyfit(distances, np.log(norms[distances]), 1)[0]))
