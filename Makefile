@@ -62,7 +62,10 @@ scripts-help: environment ## print the options of each script in code/
 bench: environment ## time training, and the same by hand; benchmarks/README.md adds peers
 	@$(PY) benchmarks/large_step.py
 	@$(PY) benchmarks/single_sentence.py
+	@$(PY) benchmarks/gru_sentence.py
 	@$(PY) benchmarks/minibatch.py
+	@$(PY) benchmarks/minibatch.py --cell gru
+	@$(PY) benchmarks/minibatch.py --cell lstm
 	@$(PY) benchmarks/equal_epochs.py --sentences 2000 --epochs 1
 
 lock: test-environment ## resolve the pins in requirements*.txt anew from the .in files

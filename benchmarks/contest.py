@@ -6,7 +6,9 @@ their own (see README.md).
 """
 
 import argparse
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -52,7 +54,7 @@ class Contestant:
     def __init__(
         self, name: str, python: str, script: str, *arguments: str, **variables: str
     ):
-        self.name, self.times = name, []
+        self.name, self.times, self.peak = name, [], None
         ours = {"OMP_NUM_THREADS": str(backend.cores()), "UNROLLED_DEVICE": "cpu"}
         try:
             self.process = subprocess.Popen(
@@ -89,6 +91,13 @@ class Contestant:
         if len(times) != steps:
             raise UserError(f"{self.name}: stopped in the middle of the run")
         return times
+
+    def look_at_memory(self) -> None:
+        """Note the most memory it has held so far, in MB, where Linux tells (VmHWM)."""
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            kilobytes = re.search(r"VmHWM:\s+(\d+) kB", status)
+            self.peak = int(kilobytes[1]) / 1024 if kilobytes else None
 
 
 # ---------------------------------------------------------------------------------- before
@@ -169,6 +178,8 @@ def hold(
             for _ in tqdm(range(rounds), unit=" rounds"):
                 for one in field:
                     one.times += one.take(steps)
+            for one in field:
+                one.look_at_memory()
         finally:
             for one in field:
                 one.process.kill()
@@ -176,8 +187,8 @@ def hold(
 
 
 def check(one: Contestant, first: Contestant) -> None:
-    """Hold a contestant to the first one's loss, and let it warm up."""
-    if not np.isclose(one.loss, first.loss, rtol=1e-4):
+    """Hold a contestant to the first one's loss, if it has one, and let it warm up."""
+    if not (np.isnan(one.loss) or np.isclose(one.loss, first.loss, rtol=1e-4)):
         raise UserError(f"{one.name}: loss {one.loss}, ours is {first.loss}")
     one.take(3)  # the first steps compile and fill caches
 
@@ -217,13 +228,14 @@ def report(
     middle = {one.name: float(np.median(one.times)) for one in field}
     ours = middle[field[0].name]
     rate = f"{'words/s':>11}" if words else ""
-    print(f"{'':44}{'median':>10}{'quartiles':>20}{'/ ours':>9}{rate}")
+    print(f"{'':44}{'median':>10}{'quartiles':>20}{'/ ours':>9}{rate}{'peak':>9}")
     for one in field:
         low, high = np.quantile(one.times, [0.25, 0.75])
         rate = f"{1e3 * words / middle[one.name]:11,.0f}" if words else ""
+        peak = f"{one.peak:6.0f} MB" if one.peak else ""
         print(
             f"{one.name:44}{middle[one.name]:7.2f} ms{low:9.2f} to {high:7.2f}"
-            f"{middle[one.name] / ours:8.2f}x{rate}"
+            f"{middle[one.name] / ours:8.2f}x{rate}{peak}"
         )
     if limit is not None:
         print(f"target: at most {limit} ms: {verdict(ours <= limit)}")

@@ -19,12 +19,13 @@ from contest import PEERS, add_peers, print_machine, single, verdict
 
 from unrolled import backend, corpus
 from unrolled.batches import Batch, Batches
-from unrolled.cells import CELLS
 from unrolled.language_model import LanguageModel, Settings, initialize
 from unrolled.script import UserError, amount, run, whole
 from unrolled.training import evaluate
 from unrolled.vocabulary import Vocabulary
 
+#: The recurrent units whose equations PyTorch's layers share.
+CELLS = ("rnn", "gru-reset-after", "lstm")
 #: How far apart the two validation perplexities may be, as a share of PyTorch's.
 TARGET = 0.02
 
@@ -37,7 +38,7 @@ def read_options() -> argparse.Namespace:
     )
     add_peers(parser, "torch")
     add = parser.add_argument
-    add("--cell", choices=CELLS, default="rnn", help="kind of recurrent unit")
+    add("--cell", choices=CELLS, default="rnn", help="that PyTorch has, too")
     add("--epochs", type=whole(1), default=3, help="times through the text")
     add("--sentences", type=whole(0), default=6000, help="to train on; 0: all")
     add("--words", type=whole(5), default=8000, help="size of the vocabulary")

@@ -2,51 +2,100 @@
 """Time one training step of a language model on a minibatch, ours beside PyTorch's.
 
 32 sentences of 35 words, 8,000 words in the vocabulary, embedding and hidden layer of 128, float32;
-stochastic gradient descent, with the gradient clipped to a norm of 5.
+stochastic gradient descent, with the gradient clipped to a norm of 5. Options change the cell, the
+optimizer, the size of the layer and the length of the sentences.
 """
 
+import argparse
+
 import numpy as np
-from contest import HERE, entry, hold, parser, report
+from contest import HERE, Contestant, entry, hold, parser, report, verdict
 
-from unrolled.cells import CELLS
 from unrolled.language_model import Settings, initialize
-from unrolled.script import run
+from unrolled.script import run, whole
+from unrolled.updates import RULES
 
-C, H, D, B, T = 8000, 128, 128, 32, 35
+C, B = 8000, 32
+#: For each cell PyTorch's layer.
+LAYERS = {
+    "rnn": "nn.RNN",
+    "gru": "nn.GRU",
+    "gru-reset-after": "nn.GRU",
+    "lstm": "nn.LSTM",
+}
 #: How many times as fast as a peer ours should be.
 TARGETS = {"PyTorch": 1.2}
+FLOOR = "the matrix products alone"
+#: How many times as long as the matrix products alone ours should take, at most.
+STRETCH = 1.5
 
 
-def problem(cell):
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    made = parser(__doc__, "torch")
+    add = made.add_argument
+    add("--cell", choices=LAYERS, default="rnn", help="default: rnn")
+    add("--optimizer", choices=RULES, default="sgd", help="default: sgd")
+    add(
+        "--hidden",
+        type=whole(1),
+        default=128,
+        help="size of the embedding and of the hidden layer (default: 128)",
+    )
+    add(
+        "--steps-per-sentence",
+        type=whole(1),
+        default=35,
+        help="words of a sentence (default: 35)",
+    )
+    return made.parse_args()
+
+
+def problem(options: argparse.Namespace) -> dict[str, np.ndarray]:
     """A minibatch and starting weights for all contestants."""
+    T, H = options.steps_per_sentence, options.hidden
     x, y = np.random.RandomState(0).randint(C, size=(2, T, B))
-    start = initialize(Settings(C, H, D, cell))
+    start = initialize(Settings(C, H, H, options.cell))
     return {
         "x": x,
         "y": y,
         "mask": np.ones((T, B)),
-        "rate": 0.1,
+        "rate": 0.1 if options.optimizer == "sgd" else 0.001,
         "clip": 5,
         **start,
     }
 
 
+def report_floor(field: list[Contestant]) -> None:
+    """Print what became of the stretch target."""
+    ours, floor = (float(np.median(one.times)) for one in (field[0], field[-1]))
+    met = verdict(ours <= STRETCH * floor)
+    print(f"stretch: within {STRETCH} x of {FLOOR}: {ours / floor:.2f} x: {met}")
+
+
+def report_memory(field: list[Contestant]) -> None:
+    """Print whether ours held no more memory than PyTorch; what importing takes is counted."""
+    ours, theirs = field[0].peak, field[1].peak
+    if len(field) > 2 and ours and theirs:
+        print(f"target: peak memory at most PyTorch's: {verdict(ours <= theirs)}")
+
+
 def main() -> None:
     """Read the options, run the rounds, report."""
-    options = parser(__doc__, "torch")
-    options.add_argument(
-        "--cell", choices=CELLS, default="rnn", help="default: rnn"
-    )
-    options = options.parse_args()
-    ours = f"PyTensor, JAX (ours): {options.cell}, D={D}, H={H}"
-    entries = [entry(ours, HERE, "our_language_model.py", options.cell)]
+    options = read_options()
+    T, H, cell = options.steps_per_sentence, options.hidden, options.cell
+    print(f"{cell}, {options.optimizer}: B={B}, T={T}, C={C}, D=H={H}")
+    arguments = cell, options.optimizer
+    ours = "PyTensor, JAX (ours)"
+    entries = [entry(ours, HERE, "our_language_model.py", *arguments)]
     if options.torch:
-        peer = f"PyTorch, eager: nn.{options.cell.upper()}, cross_entropy"
-        entries.append(
-            entry(peer, options.torch, "torch_minibatch.py", options.cell)
-        )
-    field = hold(problem(options.cell), entries, options.rounds, options.steps)
+        peer = f"PyTorch, eager: {LAYERS[cell]}, cross_entropy"
+        entries.append(entry(peer, options.torch, "torch_minibatch.py", *arguments))
+    entries.append(entry(FLOOR, HERE, "matrix_products.py"))
+    field = hold(problem(options), entries, options.rounds, options.steps)
     report(field, TARGETS, words=T * B)
+    report_memory(field)
+    report_floor(field)
 
 
 if __name__ == "__main__":

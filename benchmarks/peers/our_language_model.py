@@ -1,4 +1,4 @@
-"""The compiled step of the language model: our_language_model.py PROBLEM CELL."""
+"""The compiled step of the language model: our_language_model.py PROBLEM CELL [OPTIMIZER]."""
 
 import sys
 
@@ -10,10 +10,12 @@ from unrolled.language_model import LanguageModel, Settings, initialize
 
 problem = load(sys.argv[1])
 (C, H), D = problem["V"].shape, problem["E"].shape[1] if "E" in problem else 0
-settings = Settings(C, H, D, cell=sys.argv[2])
+layers = 1 + sum(f"U{k}" in problem for k in range(2, 10))
+settings = Settings(C, H, D, cell=sys.argv[2], layers=layers)
 parameters = {name: problem[name] for name in initialize(settings)}
 clip = float(problem["clip"]) if "clip" in problem else None
-model = LanguageModel(settings, parameters, clip=clip)
+rule = sys.argv[3] if len(sys.argv) > 3 else "sgd"
+model = LanguageModel(settings, parameters, clip=clip, rule=rule)
 batch = Batch(*(problem[name] for name in Batch._fields))
 rate = float(problem["rate"])
 

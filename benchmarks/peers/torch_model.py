@@ -2,19 +2,34 @@
 
 import os
 
+import numpy as np
 import torch
 from torch import nn
 
-LAYERS = {"rnn": nn.RNN}
+#: For each of our cells PyTorch's layer, and where in ours each block of its columns stands.
+#: nn.GRU applies the reset gate after the product, whichever of our two GRUs it is beside.
+LAYERS = {
+    "rnn": (nn.RNN, [0]),
+    "gru": (nn.GRU, [1, 0, 2]),
+    "gru-reset-after": (nn.GRU, [1, 0, 2]),
+    "lstm": (nn.LSTM, [0, 1, 3, 2]),
+}
+#: The same rules as ours; RMSprop adds its epsilon after the root and not under it.
+OPTIMIZERS = {
+    "sgd": lambda p, rate: torch.optim.SGD(p, lr=rate),
+    "momentum": lambda p, rate: torch.optim.SGD(p, lr=rate, momentum=0.9),
+    "rmsprop": lambda p, rate: torch.optim.RMSprop(p, lr=rate, alpha=0.9, eps=1e-6),
+    "adam": lambda p, rate: torch.optim.Adam(p, lr=rate),
+}
 
 
 class Model(nn.Module):
-    """Embedding, recurrent layer, output layer.
+    """Embedding, recurrent layers, output layer.
 
     Parameters
     ----------
     weights : mapping of str to array
-        E, U, W, b, V and c.
+        E, U, W, b, V and c; U2, W2 and b2 if there is a second layer, and so on.
     cell : str
         A name in LAYERS.
     """
@@ -22,26 +37,48 @@ class Model(nn.Module):
     def __init__(self, weights, cell):
         super().__init__()
         torch.set_num_threads(len(os.sched_getaffinity(0)))
-        E, U, W, b, V, c = (torch.tensor(weights[name]) for name in "EUWbVc")
-        (C, D), H = E.shape, V.shape[1]
+        (C, D), H = weights["E"].shape, weights["V"].shape[1]
+        layer, self.order = LAYERS[cell]
+        numbers = [""] + [str(k) for k in range(2, 10) if f"U{k}" in weights]
         self.embedding = nn.Embedding(C, D)
-        self.recurrent = LAYERS[cell](D, H)
+        self.recurrent = layer(D, H, len(numbers))
         self.output = nn.Linear(H, C)
-        copies = {
-            self.embedding.weight: E,
-            self.recurrent.weight_ih_l0: U.T,
-            self.recurrent.weight_hh_l0: W.T,
-            self.recurrent.bias_ih_l0: b,
-            # Ours has one bias; the second one here stays at zero.
-            self.recurrent.bias_hh_l0: torch.zeros_like(b),
-            self.output.weight: V,
-            self.output.bias: c,
-        }
         with torch.no_grad():
-            for parameter, value in copies.items():
-                parameter.copy_(value)
-        self.recurrent.bias_hh_l0.requires_grad_(False)
+            self.embedding.weight.copy_(torch.tensor(weights["E"]))
+            self.output.weight.copy_(torch.tensor(weights["V"]))
+            self.output.bias.copy_(torch.tensor(weights["c"]))
+            for k, number in enumerate(numbers):
+                U, W, b = (weights[name + number] for name in "UWb")
+                self.fill(k, U, W, b)
         self.trained = [p for p in self.parameters() if p.requires_grad]
+
+    def turned(self, array):
+        """The blocks of the last axis in PyTorch's order."""
+        blocks = np.split(array, len(self.order), axis=-1)
+        return torch.tensor(
+            np.concatenate([blocks[i] for i in self.order], axis=-1)
+        )
+
+    def fill(self, k, U, W, b):
+        """Copy a layer's weights."""
+        columns, H = U.shape[1], W.shape[0]
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        input_, state, bias, second = (
+            getattr(self.recurrent, f"{name}_l{k}") for name in names
+        )
+        input_.copy_(self.turned(U).T)
+        state.copy_(self.turned(W).T)
+        bias.copy_(self.turned(b[:columns]))
+        # Ours has one bias. Of the second one here only the part inside the reset gate moves, where
+        # ours has it, too; the rest stays at zero.
+        second.zero_()
+        if len(b) > columns:
+            second[-H:] = torch.tensor(b[columns:])
+            inside = torch.zeros_like(second)
+            inside[-H:] = 1
+            second.register_hook(lambda slope: slope * inside)
+        else:
+            second.requires_grad_(False)
 
     def forward(self, x):
         """Score each next word: (T, B) to (T, B, C)."""
@@ -55,9 +92,10 @@ class Model(nn.Module):
             z, y.flatten(), ignore_index=-1, reduction=reduction
         )
 
-    def step(self, optimizer, x, y, clip):
-        """One step of stochastic gradient descent along the clipped gradient."""
+    def step(self, optimizer, x, y, clip=None):
+        """One step along the gradient, clipped if a limit is given."""
         optimizer.zero_grad()
         self.loss(x, y).backward()
-        nn.utils.clip_grad_norm_(self.trained, clip)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(self.trained, clip)
         optimizer.step()
