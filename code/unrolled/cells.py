@@ -81,10 +81,12 @@ def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     r"""The gated recurrent unit. The reset gate acts on the state *before* the product with W.
 
     .. math::
+        \begin{aligned}
         z_t &= \sigma(x_t U_z + s_{t-1} W_z + b_z) \\
         r_t &= \sigma(x_t U_r + s_{t-1} W_r + b_r) \\
         h_t &= \tanh(x_t U_h + (r_t \odot s_{t-1}) W_h + b_h) \\
         s_t &= (1 - z_t) \odot h_t + z_t \odot s_{t-1}
+        \end{aligned}
 
     Parameters
     ----------
@@ -148,12 +150,14 @@ def lstm(a: Any, s: Any, c: Any, W: Any) -> tuple[Any, ...]:
     r"""Long short-term memory, with a forget gate and without peepholes.
 
     .. math::
+        \begin{aligned}
         i_t &= \sigma(x_t U_i + s_{t-1} W_i + b_i) \\
         f_t &= \sigma(x_t U_f + s_{t-1} W_f + b_f) \\
         o_t &= \sigma(x_t U_o + s_{t-1} W_o + b_o) \\
         g_t &= \tanh(x_t U_g + s_{t-1} W_g + b_g) \\
         c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
         s_t &= o_t \odot \tanh(c_t)
+        \end{aligned}
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def options(**changes: Any) -> Options:
 
 def variants() -> dict[str, Options]:
     """The models of chapter 6 by name: the cells, and then tricks, each added to those before."""
-    epochs = backend.budget(smoke=2, cpu=4, gpu=20)
+    epochs = backend.budget(smoke=2, cpu=3, gpu=20)
     plain = options(epochs=epochs, optimizer="rmsprop", rate=RATES["rmsprop"])
     gru = plain._replace(cell="gru")
     adam = gru._replace(optimizer="adam", rate=RATES["adam"])

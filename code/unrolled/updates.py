@@ -103,8 +103,10 @@ def momentum(
     r"""Gradient descent with a velocity, as of a ball that rolls down the slope.
 
     .. math::
+        \begin{aligned}
         v &\leftarrow (1 - \mu)\,v - \eta\,\partial L/\partial\theta \\
         \theta &\leftarrow \theta + v
+        \end{aligned}
 
     On a steady slope the velocity grows to :math:`1/\mu` times the step of :func:`sgd`.
 
@@ -146,9 +148,11 @@ def rmsprop(
     r"""Steps of about one length in each parameter, however steep the slope is there.
 
     .. math::
+        \begin{aligned}
         m &\leftarrow \gamma\,m + (1 - \gamma)\,(\partial L/\partial\theta)^2 \\
         \theta &\leftarrow \theta
             - \eta\,\frac{\partial L/\partial\theta}{\sqrt{m + \epsilon}}
+        \end{aligned}
 
     Parameters
     ----------
@@ -192,10 +196,12 @@ def adam(
     r"""Momentum and RMSProp together, each mean corrected for its start at zero.
 
     .. math::
+        \begin{aligned}
         v &\leftarrow \beta_1 v + (1 - \beta_1)\,\partial L/\partial\theta, \qquad
         m \leftarrow \beta_2 m + (1 - \beta_2)\,(\partial L/\partial\theta)^2 \\
         \theta &\leftarrow \theta - \eta\,
             \frac{v / (1 - \beta_1^t)}{\sqrt{m / (1 - \beta_2^t)} + \epsilon}
+        \end{aligned}
 
     Parameters
     ----------
