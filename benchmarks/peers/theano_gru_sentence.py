@@ -17,7 +17,7 @@ problem = load(sys.argv[1])
 inside = sys.argv[2] == "inside"
 words, following = (problem[name][:, 0].astype("int32") for name in "xy")
 x, y, eta = T.ivector("x"), T.ivector("y"), T.fscalar("eta")
-decay, epsilon = np.float32(0.9), np.float32(1e-6)
+decay, share, epsilon = (np.float32(number) for number in (0.9, 0.1, 1e-6))
 
 
 def own(array):
@@ -78,7 +78,7 @@ loss = T.nnet.categorical_crossentropy(o, y).mean()
 updates = []
 for p in [E, V, c, *weights]:
     slope, mean = T.grad(loss, p), theano.shared(np.zeros_like(p.get_value()))
-    new = decay * mean + (1 - decay) * slope**2
+    new = decay * mean + share * slope**2
     updates += [(mean, new), (p, p - eta * slope / T.sqrt(new + epsilon))]
 step = theano.function([x, y, eta], updates=updates)
 evaluate = theano.function([x, y], loss)
