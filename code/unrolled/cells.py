@@ -105,7 +105,7 @@ def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     References
     ----------
     Cho et al. (2014), "Learning phrase representations using RNN encoder–decoder for statistical
-    machine translation", equations (5) to (8).
+    machine translation", equations (5) to (8), there without biases.
     """
     H = W.type.shape[0]
     gates = pt.sigmoid(a[:, : 2 * H] + s @ W[:, : 2 * H])  # z and r in one product

@@ -50,7 +50,7 @@ def variants() -> dict[str, Options]:
     gru = plain._replace(cell="gru")
     adam = gru._replace(optimizer="adam", rate=RATES["adam"])
     tied = adam._replace(tied=True)
-    hidden = backend.budget(smoke=0.2, cpu=0.2, gpu=0.4)
+    share = backend.budget(smoke=0.2, cpu=0.2, gpu=0.4)
     found = {
         "RNN": plain,
         "GRU": gru,
@@ -58,7 +58,7 @@ def variants() -> dict[str, Options]:
         "GRU, two layers": gru._replace(layers=2),
         "GRU + Adam": adam,
         "GRU + Adam, tied": tied,
-        "GRU + Adam, tied, dropout": tied._replace(dropout=hidden),
+        "GRU + Adam, tied, dropout": tied._replace(dropout=share),
     }
     large = tied._replace(
         hidden=512, embedding=512, layers=2, dropout=0.5, epochs=30

@@ -108,7 +108,7 @@ def momentum(
         \theta &\leftarrow \theta + v
         \end{aligned}
 
-    On a steady slope the velocity grows to :math:`1/\mu` times the step of :func:`sgd`.
+    What is called momentum elsewhere is :math:`1 - \mu`. On a steady slope the velocity grows to :math:`1/\mu` times the step of :func:`sgd`.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def rmsprop(
     decay: float = 0.9,
     epsilon: float = 1e-12,
 ) -> Updates:
-    r"""Steps of about one length in each parameter, however steep the slope is there.
+    r"""Steps of about one length in each parameter, however steep a steady slope is there.
 
     .. math::
         \begin{aligned}
@@ -220,7 +220,8 @@ def adam(
 
     References
     ----------
-    Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1.
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1. They call
+    the mean of the gradients m and that of the squares v.
     """
     steps = memory.setdefault("steps/all", backend.shared(0.0, "steps/all"))
     t = steps + 1
