@@ -37,7 +37,7 @@ def options(**changes: Any) -> Options:
     small = Options(vocabulary=500, hidden=16, embedding=16, buckets=1, longest=30)
     start = backend.budget(
         smoke=small._replace(epochs=2),
-        cpu=Options(vocabulary=2500, buckets=3, epochs=6),
+        cpu=Options(vocabulary=2500, epochs=6),
         gpu=Options(epochs=20),
     )
     return start._replace(**changes)
@@ -46,7 +46,12 @@ def options(**changes: Any) -> Options:
 def variants() -> dict[str, Options]:
     """The models of chapter 6 by name: the cells, and then tricks, each added to those before."""
     epochs = backend.budget(smoke=2, cpu=3, gpu=20)
-    plain = options(epochs=epochs, optimizer="rmsprop", rate=RATES["rmsprop"])
+    buckets = backend.budget(
+        smoke=1, cpu=3, gpu=8
+    )  # few, for each has to be compiled
+    plain = options(
+        epochs=epochs, buckets=buckets, optimizer="rmsprop", rate=RATES["rmsprop"]
+    )
     gru = plain._replace(cell="gru")
     adam = gru._replace(optimizer="adam", rate=RATES["adam"])
     tied = adam._replace(tied=True)

@@ -108,7 +108,8 @@ def momentum(
         \theta &\leftarrow \theta + v
         \end{aligned}
 
-    What is called momentum elsewhere is :math:`1 - \mu`. On a steady slope the velocity grows to :math:`1/\mu` times the step of :func:`sgd`.
+    What is called momentum elsewhere is :math:`1 - \mu`. On a steady slope the velocity grows to
+    :math:`1/\mu` times the step of :func:`sgd`.
 
     Parameters
     ----------
