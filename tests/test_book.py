@@ -22,6 +22,7 @@ CHAPTERS = (
     "introduction-to-rnns",
     "rnn-language-model",
     "backpropagation-through-time",
+    "gru-and-lstm",
 )
 #: The cells, and the functions shown from the package; not what the cells printed.
 PYTHON = "div.highlight-python pre"

@@ -78,7 +78,7 @@ def relu(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
 
 
 def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
-    r"""The gated recurrent unit. The reset gate acts on the state *before* the product with W.
+    r"""The gated recurrent unit. The reset gate acts before the product with W.
 
     .. math::
         \begin{aligned}
@@ -115,7 +115,7 @@ def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
 
 
 def gru_reset_after(a: Any, s: Any, W: Any, b_s: Any) -> tuple[Any, ...]:
-    r"""The gated recurrent unit of cuDNN. The reset gate acts *after* the product with W.
+    r"""The gated recurrent unit of cuDNN. The reset gate acts after the product.
 
     .. math:: h_t = \tanh(x_t U_h + b_h + r_t \odot (s_{t-1} W_h + b_s))
 

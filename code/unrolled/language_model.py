@@ -160,7 +160,7 @@ def unroll(
         U, W, b = (parameters[name] for name in layer_names(layer))
         one_hot = layer == 1 and not settings.D
         inside = [b[columns:]] if len(cell.biases) > cell.gates else []
-        # A row for each sequence: the gradient is then summed after the loop, and only once.
+        # A row for each sequence: the gradient is then summed once, after the loop.
         inside = [bias + pt.zeros_like(start[0]) for bias in inside]
         outputs = pytensor.scan(
             cell.step,

@@ -44,7 +44,7 @@ def options(**changes: Any) -> Options:
 
 
 def variants() -> dict[str, Options]:
-    """The models of chapter 6 by name: the cells, and then tricks, each added to those before."""
+    """The models of chapter 6: cells, then tricks, each added to those before."""
     epochs = backend.budget(smoke=2, cpu=3, gpu=20)
     buckets = backend.budget(
         smoke=1, cpu=3, gpu=8

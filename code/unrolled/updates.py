@@ -146,7 +146,7 @@ def rmsprop(
     decay: float = 0.9,
     epsilon: float = 1e-12,
 ) -> Updates:
-    r"""Steps of about one length in each parameter, however steep a steady slope is there.
+    r"""Steps of about one length, however steep a steady slope is.
 
     .. math::
         \begin{aligned}
