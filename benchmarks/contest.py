@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +261,16 @@ def entry(
     return lambda problem: Contestant(
         name, python, script, problem, *arguments, **variables
     )
+
+
+def theano_entries(
+    python: str | None, script: str
+) -> Iterator[Callable[[str], Contestant]]:
+    """A recurrent model's Theano rows: output inside or behind the loop, one core or all."""
+    for place in ("inside", "behind") if python else ():
+        for name, flags in THEANO.items():
+            title = f"Theano 1.0.5, output {place} the loop, {name}"
+            yield entry(title, python, script, place, THEANO_FLAGS=flags)
 
 
 HERE = sys.executable

@@ -6,7 +6,7 @@ float32.
 """
 
 import numpy as np
-from contest import HERE, THEANO, entry, hold, parser, report
+from contest import HERE, entry, hold, parser, report, theano_entries
 
 from unrolled.language_model import Settings, initialize
 from unrolled.script import run
@@ -31,16 +31,7 @@ def entries(options):
     if options.torch:
         name = "PyTorch, eager: nn.GRU"
         yield entry(name, options.torch, "torch_minibatch.py", "gru", "rmsprop")
-    if options.theano:
-        for place in ("inside", "behind"):
-            for name, flags in THEANO.items():
-                yield entry(
-                    f"Theano 1.0.5, output {place} the loop, {name}",
-                    options.theano,
-                    "theano_gru_sentence.py",
-                    place,
-                    THEANO_FLAGS=flags,
-                )
+    yield from theano_entries(options.theano, "theano_gru_sentence.py")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ way, as it was in the tutorial; ours and PyTorch go back to the start of the sen
 """
 
 import numpy as np
-from contest import HERE, THEANO, entry, hold, parser, report
+from contest import HERE, entry, hold, parser, report, theano_entries
 
 from unrolled.numpy_rnn import initialize
 from unrolled.script import run
@@ -41,16 +41,7 @@ def entries(options):
         for name, arguments in TORCH.items():
             title = f"PyTorch, {name}"
             yield entry(title, options.torch, "torch_sentence.py", *arguments)
-    if options.theano:
-        for place in ("inside", "behind"):
-            for name, flags in THEANO.items():
-                yield entry(
-                    f"Theano 1.0.5, output {place} the loop, {name}",
-                    options.theano,
-                    "theano_sentence.py",
-                    place,
-                    THEANO_FLAGS=flags,
-                )
+    yield from theano_entries(options.theano, "theano_sentence.py")
 
 
 def main() -> None:
