@@ -3,7 +3,11 @@
 VENV   ?= .venv
 PYTHON ?=
 PORT   ?= 8000
-PY     := "$(VENV)/bin/python"
+
+# EXECUTE=auto|always|never: execute pages without outputs that hold, all pages, or none.
+EXECUTE  ?= auto
+# CHAPTERS="network-from-scratch gru-and-lstm": what `make freeze` is to freeze. Nothing: all.
+CHAPTERS ?=
 
 # DEVICE=cpu|gpu and BUDGET=smoke|cpu|gpu steer the chapters, the scripts and the tests.
 ifdef DEVICE
@@ -13,34 +17,29 @@ ifdef BUDGET
 export UNROLLED_BUDGET := $(BUDGET)
 endif
 
+ifneq ($(strip $(VENV)),)
+PY := "$(VENV)/bin/python"
 # Another environment, active in the shell, stays out of this one.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX JUPYTER_PATH
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 export PIP_USER := 0
 export PYTHONNOUSERSITE := 1
 export PYTHON
+else
+# VENV= makes no environment: PYTHON= runs as it is, with the packages that it has.
+PY := "$(or $(PYTHON),python3)"
+endif
 
 CODE := code tests book/_tools benchmarks conf.py
 
-# Any Python can start environment.py, which finds the one to build with.
-define ENVIRONMENT
-@for python in $(PY) "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
-    if "$$python" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
-        exec "$$python" -I book/_tools/environment.py "$(VENV)" $(1); \
-    fi; \
-done; \
-echo "Error: there is no python3 here: install Python 3.11 to 3.13, or name it with PYTHON=" >&2; \
-exit 2
-endef
-
-.PHONY: help html test serve scripts-help bench lock clean distclean environment test-environment
+.PHONY: help html test freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
-	@$(PY) book/_tools/execute.py
+	@$(PY) book/_tools/execute.py --execute "$(EXECUTE)"
 	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html -c . -d _build/doctrees book _build/html
 	@echo "The book: _build/html/index.html"
@@ -50,6 +49,9 @@ test: test-environment ## check the code and run all tests
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
 	@$(PY) -m pytest
+
+freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
+	@$(PY) book/_tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
 
 serve: html ## show the book at http://127.0.0.1:8000 (PORT=8000)
 	@$(PY) -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null || \
@@ -81,8 +83,25 @@ clean: ## remove what was built: _build
 distclean: clean ## remove the environment too: .venv
 	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi
 
+ifneq ($(strip $(VENV)),)
+# Any Python can start environment.py, which finds the one to build with.
+define ENVIRONMENT
+@for python in $(PY) "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
+    if "$$python" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
+        exec "$$python" -I book/_tools/environment.py "$(VENV)" $(1); \
+    fi; \
+done; \
+echo "Error: there is no python3 here: install Python 3.11 to 3.13, or name it with PYTHON=" >&2; \
+exit 2
+endef
+
 environment:
 	$(call ENVIRONMENT,requirements.txt)
 
 test-environment:
 	$(call ENVIRONMENT,requirements.txt requirements-test.txt)
+else
+environment test-environment:
+	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	    { echo "Error: PYTHON= must name a Python from 3.11 up" >&2; exit 2; }
+endif

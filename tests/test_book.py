@@ -118,7 +118,7 @@ def test_both_chapters_and_all_matter_are_there(pages):
 
 @pytest.mark.parametrize("page", executed_pages())
 def test_cells_run_without_a_warning(build, page):
-    notebook = json.loads((build / "executed" / f"{page}.ipynb").read_text())
+    notebook = json.loads((build / "shown" / f"{page}.ipynb").read_text())
     complaints = [
         output["text"]
         for cell in notebook["cells"]
@@ -173,7 +173,7 @@ def test_the_colophon_lists_every_executed_page(pages):
 
 def test_outputs_carry_no_machine_paths(build):
     home = str(Path.home())
-    for path in (build / "executed").rglob("*.ipynb"):
+    for path in (build / "shown").rglob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             cell["source"] = []  # our own words; only what was computed can tell

@@ -1,5 +1,6 @@
-"""When a page's outputs are out of date, and what happens when a cell fails."""
+"""When a page's outputs are out of date."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -101,54 +102,6 @@ def test_device_budget_and_data_count(book, tmp_path):
     assert fingerprint() != before
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A copy of the book with one short page, and a way to execute it."""
-    shutil.copytree(ROOT / "code", tmp_path / "code")
-    shutil.copytree(ROOT / "book" / "_tools", tmp_path / "book" / "_tools")
-    page = tmp_path / "book" / "page.md"
-    page.write_text(
-        PAGE.replace("from unrolled.outer import value\nprint(value())", "1 + 1")
-    )
-
-    def execute(*options):
-        return subprocess.run(
-            [sys.executable, "book/_tools/execute.py", *options],
-            cwd=tmp_path, capture_output=True, text=True,
-        )  # fmt: skip
-
-    return page, tmp_path / "_build" / "executed" / "page.ipynb", execute
-
-
-def test_only_what_changed_is_executed_and_a_failure_costs_nothing(
-    clone, monkeypatch
-):
-    for variable in ("UNROLLED_BUILD", "UNROLLED_DEVICE", "UNROLLED_BUDGET"):
-        monkeypatch.delenv(variable, raising=False)
-    page, executed, execute = clone
-    assert "Executing 1 of 1 pages" in execute().stdout
-    assert execute().stdout == "Outputs are up to date.\n"
-    good = executed.read_bytes()
-
-    page.write_text(page.read_text().replace("1 + 1", "1 / 0"))
-    failed = execute()
-    assert failed.returncode == 1
-    assert "book/page.md: a cell failed" in failed.stderr
-    assert "ZeroDivisionError" in failed.stderr
-    assert "\x1b" not in failed.stderr
-    assert executed.read_bytes() == good
-
-    page.write_text(page.read_text().replace("1 / 0", "1 + 1"))
-    assert execute().stdout == "Outputs are up to date.\n"
-
-
-def test_an_unknown_page_is_a_line_and_status_2(clone):
-    _, _, execute = clone
-    wrong = execute("pgae")
-    assert wrong.returncode == 2
-    assert wrong.stderr == "no page 'pgae': there are page\n"
-
-
 def test_a_page_comes_after_the_one_that_it_needs():
     pages = chapters.executed_pages()
     waiting = {page: chapters.page_before(page) for page in pages}
@@ -167,3 +120,56 @@ def test_a_page_depends_on_the_page_before_it(book, tmp_path):
     before = chapters.fingerprint("later", "cpu", "cpu")
     edit("page.md", "print(value())", "print(2 * value())")
     assert chapters.fingerprint("later", "cpu", "cpu") != before
+
+
+def test_a_fingerprint_says_what_changed(book):
+    fingerprint, edit = book
+    before = fingerprint()
+    edit("inner.py", "one = 1", "one = 2")
+    assert chapters.changes(before, fingerprint()) == "unrolled.inner"
+    edit("page.md", "print(value())", "print(2 * value())")
+    assert chapters.changes(before, fingerprint()) == "its code, unrolled.inner"
+    now = fingerprint(device="gpu")
+    assert chapters.changes(fingerprint(), now) == "the device"
+    assert chapters.changes(now, now) == ""
+
+
+SNIPPET = """
+def f(x, /, *rest: int, key=None, **more) -> str:
+    with open(x) as file, file:
+        match rest:
+            case [first, *_] if first > 0:
+                return f"{first!r:>{key}} {more['a']} \\n" + rf"{x}\\d"
+    try:
+        return (yield from [y := 1, *rest])
+    except* ValueError:
+        raise
+class A: pass
+"""
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_python_reads_the_same(version):
+    """Outputs frozen under one Python hold under the others."""
+    here = chapters._as_text(ast.parse(SNIPPET))
+    python = shutil.which(f"python{version}")
+    if (
+        not python
+        or subprocess.run([python, "-c", ""], capture_output=True).returncode
+    ):
+        pytest.skip(f"no Python {version} here")
+    source = Path(chapters.__file__).read_text(encoding="utf-8")
+    function = ast.get_source_segment(
+        source,
+        next(
+            node
+            for node in ast.parse(source).body
+            if getattr(node, "name", "") == "_as_text"
+        ),
+    )
+    there = subprocess.run(
+        [python, "-c", f"import ast\nfrom typing import Any\n{function}\n"
+         f"print(_as_text(ast.parse({SNIPPET!r})))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert there.stdout.rstrip("\n") == here

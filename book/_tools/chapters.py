@@ -3,7 +3,8 @@
 A page's fingerprint covers what its outputs depend on: its code cells, the modules of ``unrolled``
 that they import (and those that these import), the package's data, the device and the budget, and
 the page that was executed before it, where its front matter names one. Prose, comments and
-docstrings do not count, so that a mended sentence costs no computation.
+docstrings do not count, so that a mended sentence costs no computation. Nor does the Python that
+reads the code: outputs frozen under one version hold under the next.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
@@ -23,6 +25,12 @@ PACKAGE = ROOT / "code" / "unrolled"
 
 #: Where results go. The tests build a book of their own elsewhere.
 BUILD = Path(os.environ.get("UNROLLED_BUILD") or ROOT / "_build")
+
+#: Three homes of executed pages: those kept in the repository, those made on this machine, and,
+#: for each page, the one of the two that the site shows.
+FROZEN = BOOK / "_frozen"
+EXECUTED = BUILD / "executed"
+SHOWN = BUILD / "shown"
 
 
 def executed_pages() -> list[str]:
@@ -43,10 +51,12 @@ def page_before(page: str) -> str | None:
     return read_page(page).metadata.get("after")
 
 
-def read_page(page: str) -> nbformat.NotebookNode:
-    """Read a page as the notebook that it is."""
+def read_page(page: str, lines: bool = False) -> nbformat.NotebookNode:
+    """Read a page as the notebook that it is; ``lines`` adds where its cells begin."""
     path = BOOK / f"{page}.md"
-    return read_myst_markdown_notebook(path.read_text(encoding="utf-8"), path=path)
+    return read_myst_markdown_notebook(
+        path.read_text(encoding="utf-8"), path=path, add_source_map=lines
+    )
 
 
 def _without_docstrings(tree: ast.AST) -> str:
@@ -60,7 +70,30 @@ def _without_docstrings(tree: ast.AST) -> str:
             and isinstance(body[0].value, ast.Constant)
         ):
             node.body = body[1:]
-    return ast.dump(tree)
+    return _as_text(tree)
+
+
+def _as_text(tree: Any) -> str:
+    """A syntax tree as text, the same under every Python.
+
+    ``ast.dump`` also shows empty fields, and newer versions have more of them; some add empty
+    pieces to f-strings.
+    """
+    if isinstance(tree, ast.JoinedStr):
+        pieces = [
+            piece for piece in tree.values if getattr(piece, "value", piece) != ""
+        ]
+        return f"JoinedStr({_as_text(pieces)})"
+    if isinstance(tree, list):
+        return f"[{', '.join(map(_as_text, tree))}]"
+    if not isinstance(tree, ast.AST):
+        return repr(tree)
+    fields = [
+        f"{name}={_as_text(value)}"
+        for name, value in ast.iter_fields(tree)
+        if value is not None and value != []
+    ]
+    return f"{type(tree).__name__}({', '.join(fields)})"
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -82,11 +115,17 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
     return _without_docstrings(tree), frozenset(_imports(tree))
 
 
-def fingerprint(page: str, device: str, budget: str) -> str:
-    """A hash of everything that the outputs of a page depend on."""
-    cells = [
-        cell.source for cell in read_page(page).cells if cell.cell_type == "code"
-    ]
+def _hash(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def fingerprint(page: str, device: str, budget: str) -> dict[str, str]:
+    """Everything that the outputs of a page depend on, each with a hash of what it is now."""
+    cells = code_of(read_page(page))
     code = "\n".join(
         line for cell in cells for line in cell.splitlines() if line[:1] not in "%!"
     )
@@ -96,18 +135,25 @@ def fingerprint(page: str, device: str, budget: str) -> str:
         modules.add(name)
         todo |= _module(name)[1] - modules
 
-    before = page_before(page)
-    digest = hashlib.sha256()
-    for part in (
-        *cells,
-        *(_module(name)[0] for name in sorted(modules)),
-        device,
-        budget,
-        fingerprint(before, device, budget) if before else "",
-    ):
-        digest.update(part.encode())
-        digest.update(b"\0")
+    parts = {"the device": device, "the budget": budget, "its code": _hash(*cells)}
+    for name in sorted(modules):
+        parts[f"unrolled.{name}"] = _hash(_module(name)[0])
     for path in sorted(PACKAGE.glob("data/*")):
         if path.suffix != ".md":
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+            parts[f"data/{path.name}"] = _hash(path.read_bytes())
+    if before := page_before(page):
+        parts[f"the page {before}"] = _hash(
+            str(fingerprint(before, device, budget))
+        )
+    return parts
+
+
+def changes(then: dict[str, str], now: dict[str, str]) -> str:
+    """What differs between two fingerprints, in words; empty where nothing does."""
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return ", ".join(names)
+
+
+def code_of(notebook: nbformat.NotebookNode) -> list[str]:
+    """The code cells of a notebook, as text."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]

@@ -31,7 +31,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
 
-from chapters import BUILD, executed_pages
+from chapters import SHOWN, executed_pages
 
 logger = getLogger(__name__)
 
@@ -173,9 +173,9 @@ def depart_solution(translator, node: solution) -> None:
 
 
 def provenance_of(page: str) -> dict | None:
-    """Who made a page's outputs; None where it has not been executed."""
+    """Who made the outputs that a page shows; None where there are none."""
     try:
-        text = (BUILD / "executed" / f"{page}.ipynb").read_text(encoding="utf-8")
+        text = (SHOWN / f"{page}.ipynb").read_text(encoding="utf-8")
         return json.loads(text)["metadata"]["unrolled"]
     except (OSError, ValueError, KeyError):
         return None
@@ -194,24 +194,35 @@ def _versions(made: dict) -> str:
 
 def _machine(made: dict) -> str:
     if made["device"] == "gpu":
-        return f"a GPU ({made['name']})"
+        driver = f", driver {made['driver']}" if made["driver"] else ""
+        return f"a GPU ({made['name']}{driver})"
     return f"a CPU ({made['name']}, {made['cores']} cores)"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.0f}"
 
 
 class Provenance(SphinxDirective):
     """Say where and when the outputs of this page were made."""
 
     def run(self) -> list[nodes.Node]:
-        """Make the line at the foot of the page."""
+        """Make the lines at the foot of the page."""
         made = provenance_of(self.env.docname)
         if made is None:
             return []
         commit = f", commit {made['commit']}" if made["commit"] else ""
         text = (
             f"The outputs on this page were made on {_day(made['date'])} on {_machine(made)} "
-            f"in {made['seconds']:.0f} s, with {_versions(made)}; "
-            f"budget “{made['budget']}”{commit}."
+            f"in {_seconds(made['seconds'])} s, with {_versions(made)}; "
+            f"budget “{made['budget']}”{commit}. "
         )
+        if made["frozen"]:
+            text += "They were frozen then, and are shown as they were."
+        else:
+            text += "They were made for this build of the site."
+        if made["stale"]:
+            text += f" Its frozen outputs are out of date ({made['stale']}), and not shown."
         return [nodes.paragraph(text, text, classes=["provenance"])]
 
 
@@ -220,18 +231,28 @@ class ExecutedPages(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Make the table."""
-        rows = ["| page | device | made on | seconds |", "|:--|:--|:--|--:|"]
+        rows = [
+            "| page | device | made on | frozen | seconds |",
+            "|:--|:--|:--|:--|--:|",
+        ]
         total, versions = 0.0, set()
         for page in executed_pages():
-            self.env.note_dependency(str(BUILD / "executed" / f"{page}.ipynb"))
+            self.env.note_dependency(str(SHOWN / f"{page}.ipynb"))
             if made := provenance_of(page):
                 total += made["seconds"]
                 versions.add(_versions(made))
+                frozen = (
+                    "yes"
+                    if made["frozen"]
+                    else "no, stale"
+                    if made["stale"]
+                    else "no"
+                )
                 rows.append(
                     f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made['date'])} "
-                    f"| {made['seconds']:.0f} |"
+                    f"| {frozen} | {_seconds(made['seconds'])} |"
                 )
-        rows.append(f"| **all** | | | **{total:.0f}** |")
+        rows.append(f"| **all** | | | | **{_seconds(total)}** |")
         rows += ["", *(f"Made with {one}." for one in sorted(versions))]
         return self.parse_text_to_nodes("\n".join(rows))
 
@@ -239,7 +260,7 @@ class ExecutedPages(SphinxDirective):
 def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
     """Build a page anew when its outputs were made anew."""
     if docname in executed_pages():
-        app.env.note_dependency(str(BUILD / "executed" / f"{docname}.ipynb"))
+        app.env.note_dependency(str(SHOWN / f"{docname}.ipynb"))
 
 
 def setup(app: Sphinx) -> dict:

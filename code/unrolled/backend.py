@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -340,6 +341,16 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def driver() -> str:
+    """The version of NVIDIA's driver, such as ``"550.54.15"``; empty where it cannot be told."""
+    ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(ask, capture_output=True, text=True)
+        if answer.returncode == 0 and answer.stdout.strip():
+            return answer.stdout.split()[0]
+    return ""
+
+
 def cores() -> int:
     """The number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -353,8 +364,9 @@ def describe() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``device`` (``"cpu"`` or ``"gpu"``), ``name`` (what it is called), ``processor``,
-        ``cores``, and ``versions``: a dict of package names to version strings.
+        ``device`` (``"cpu"`` or ``"gpu"``), ``name`` (what it is called), ``driver`` (of a GPU,
+        where it can be told), ``processor``, ``cores``, and ``versions``: a dict of package names
+        to version strings.
     """
     where = device()
     versions = {"Python": platform.python_version()}
@@ -363,6 +375,7 @@ def describe() -> dict[str, Any]:
     return {
         "device": where,
         "name": jax_device("gpu").device_kind if where == "gpu" else processor(),
+        "driver": driver() if where == "gpu" else "",
         "processor": processor(),
         "cores": cores(),
         "versions": versions,

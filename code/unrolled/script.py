@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from unrolled.backend import BackendError
-
 
 class UserError(Exception):
     """Something the user can mend; the message says what and how."""
@@ -151,6 +149,8 @@ def run(main: Callable[[], None], name: str = "") -> None:
     name : str
         Who speaks in that line. Left out: the file that runs.
     """
+    from unrolled.backend import BackendError  # here, for it brings JAX along
+
     if sys.stdout:  # no character is too strange for it
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -1,0 +1,364 @@
+"""Executing and freezing: what is kept, what is made anew, and what a failure costs."""
+
+import getpass
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+import execute  # noqa: E402
+
+HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# A page\n\n"
+CELL = "```{code-cell} ipython3\n%s\n```\n"
+
+
+class Book:
+    """A copy of the book's tools and code with two short pages, and ways to execute them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "code", folder / "code", ignore=ignored)
+        tools = folder / "book" / "_tools"
+        shutil.copytree(ROOT / "book" / "_tools", tools, ignore=ignored)
+        self.write("one", "1 + 1")
+        self.write("two", "2 + 2")
+
+    def write(self, page, *cells):
+        text = HEAD + "".join(CELL % cell for cell in cells)
+        (self.folder / "book" / f"{page}.md").write_text(text)
+
+    def command(self, *options, **variables):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("UNROLLED")}
+        return {
+            "args": [sys.executable, "book/_tools/execute.py", *options],
+            "cwd": self.folder,
+            "env": {**kept, "UNROLLED_BUDGET": "smoke", **variables},
+            "text": True,
+        }
+
+    def execute(self, *options, **variables):
+        return subprocess.run(
+            **self.command(*options, **variables), capture_output=True
+        )
+
+    def frozen(self, page):
+        return self.folder / "book" / "_frozen" / f"{page}.ipynb"
+
+    def executed(self, page):
+        return self.folder / "_build" / "executed" / f"{page}.ipynb"
+
+    def shown(self, page):
+        return json.loads(
+            (self.folder / "_build" / "shown" / f"{page}.ipynb").read_text()
+        )
+
+    def made(self, page):
+        return self.shown(page)["metadata"]["unrolled"]
+
+    def output(self, page):
+        cells = [c for c in self.shown(page)["cells"] if c["cell_type"] == "code"]
+        return "".join(cells[0]["outputs"][0]["data"]["text/plain"])
+
+    def pretend(self, page, **changes):
+        """Rewrite a frozen page's provenance, as if another machine had made it."""
+        notebook = json.loads(self.frozen(page).read_text())
+        made = notebook["metadata"]["unrolled"]
+        made.update(changes)
+        if "device" in changes:
+            made["fingerprint"]["the device"] = changes["device"]
+        if "budget" in changes:
+            made["fingerprint"]["the budget"] = changes["budget"]
+        self.frozen(page).write_text(json.dumps(notebook))
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Book(tmp_path)
+
+
+def test_only_what_changed_is_executed_and_a_failure_costs_nothing(book):
+    assert "Executing 2 of 2 pages" in book.execute().stdout
+    assert book.execute().stdout == "Outputs are up to date.\n"
+    good = book.executed("one").read_bytes()
+
+    book.write("one", "1 + 1", "half = 1 / 2\n1 / 0")
+    failed = book.execute()
+    assert failed.returncode == 1
+    assert re.search(
+        r"^book/one\.md:11: cell 2 of 2 failed after \d+ s\.$", failed.stderr, re.M
+    )
+    assert "half = 1 / 2" in failed.stderr  # the traceback
+    assert "ZeroDivisionError" in failed.stderr
+    assert "\x1b" not in failed.stderr
+    assert book.executed("one").read_bytes() == good
+
+    book.write("one", "1 + 1")
+    assert book.execute().stdout == "Outputs are up to date.\n"
+
+
+def test_a_cell_that_kills_its_process_is_named(book):
+    book.write("one", "import os\nos._exit(3)")
+    failed = book.execute("one")
+    assert failed.returncode == 1
+    assert "book/one.md:8: cell 1 of 1 failed" in failed.stderr
+
+
+def test_frozen_outputs_are_shown_as_they_are(book):
+    frozen = book.execute("--freeze")
+    assert frozen.returncode == 0, frozen.stderr
+    assert not book.frozen("one").with_suffix(".part").exists()
+    shutil.rmtree(book.folder / "_build")
+    thawed = book.execute("--execute", "never")
+    assert (
+        thawed.stdout
+        == "Frozen outputs hold for 2 of 2 pages.\nOutputs are up to date.\n"
+    )
+    assert book.output("one") == "2"
+    assert book.made("one")["frozen"] is True
+    assert not book.executed("one").exists()
+
+
+def test_a_stale_page_is_executed_and_says_why(book):
+    book.execute("--freeze")
+    shutil.rmtree(book.folder / "_build")
+    book.write("one", "1 + 2")
+    refused = book.execute("--execute", "never")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "Error: EXECUTE=never, but frozen outputs do not hold: "
+        "one (changed since: its code). Run: make freeze\n"
+    )
+    mended = book.execute()
+    assert "Frozen outputs hold for 1 of 2 pages." in mended.stdout
+    assert "one: executed, changed since: its code" in mended.stdout
+    assert book.output("one") == "3"
+    assert book.made("one")["frozen"] is False
+    assert book.made("one")["stale"] == "changed since: its code"
+    assert book.made("two")["frozen"] is True
+    assert "Outputs are up to date." in book.execute().stdout
+    assert book.made("one")["stale"] == "changed since: its code"
+
+
+def test_words_and_captions_leave_frozen_outputs_alone(book):
+    book.execute("--freeze")
+    page = book.folder / "book" / "one.md"
+    page.write_text(page.read_text().replace("# A page", "# A better page"))
+    page.write_text(
+        page.read_text().replace("ipython3\n", "ipython3\n:tags: [a]\n\n")
+    )
+    assert book.execute("--execute", "never").returncode == 0
+    code = [c for c in book.shown("one")["cells"] if c["cell_type"] == "code"]
+    assert code[0]["metadata"]["tags"] == ["a"]
+    assert book.output("one") == "2"
+
+
+def test_always_ignores_what_is_frozen(book):
+    book.execute("--freeze")
+    made = book.execute("--execute", "always")
+    assert "Executing 2 of 2 pages" in made.stdout
+    assert book.made("one")["frozen"] is False
+    assert book.made("one")["stale"] == ""
+
+
+def test_freezing_goes_on_where_it_was_stopped(book):
+    book.execute("--freeze", "one")
+    assert not book.frozen("two").exists()
+    before = book.frozen("one").read_bytes()
+    again = book.execute("--freeze")
+    assert "one: frozen already" in again.stdout
+    assert "book/_frozen/two.ipynb" in again.stdout
+    assert book.frozen("one").read_bytes() == before
+
+
+def test_a_failing_chapter_keeps_its_frozen_outputs(book):
+    book.execute("--freeze")
+    before = book.frozen("two").read_bytes()
+    book.write("one", "1 + 2")
+    book.write("two", "1 / 0")
+    failed = book.execute("--freeze")
+    assert failed.returncode == 1
+    assert "book/two.md:8: cell 1 of 1 failed" in failed.stderr
+    assert book.frozen("two").read_bytes() == before
+    assert "its code" not in book.execute("one").stdout  # one was frozen anew
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_killed_run_loses_only_the_chapter_in_progress(book, how):
+    book.execute("--freeze")
+    old = book.frozen("two").read_bytes()
+    book.write("one", "1 + 2")
+    slow = (
+        "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
+    )
+    book.write("two", slow, "time.sleep(600)")
+    pid = book.folder / "book" / "pid"
+    running = subprocess.Popen(
+        **book.command("--freeze"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    for _ in range(600):
+        if pid.exists() and pid.read_text():
+            break
+        time.sleep(0.1)
+    running.send_signal(how)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode != 0
+    if how == signal.SIGINT:
+        assert said.strip().endswith("the next run goes on.")
+        assert "Traceback" not in said
+    kernel = Path("/proc") / pid.read_text()
+    for _ in range(100):  # nothing computes on behind the reader's back
+        if not kernel.exists():
+            break
+        time.sleep(0.1)
+    assert not kernel.exists()
+
+    assert json.loads(book.frozen("one").read_text())["cells"]
+    assert book.frozen("two").read_bytes() == old
+    book.write("two", "2 + 3")
+    again = book.execute("--freeze")
+    assert "one: frozen already" in again.stdout
+    assert again.returncode == 0
+
+
+def test_outputs_of_another_device_are_shown_with_its_name(book):
+    """A GPU's outputs, on a machine without one."""
+    book.execute("--freeze", UNROLLED_DEVICE="cpu")
+    shutil.rmtree(book.folder / "_build")
+    book.pretend("one", device="gpu", budget="gpu", name="NVIDIA H100")
+    book.pretend("two", device="gpu", budget="smoke")
+    plain = {"UNROLLED_BUDGET": "", "UNROLLED_DEVICE": ""}
+    refused = book.execute("--execute", "never", **plain)
+    assert "two (changed since: the budget)" in refused.stderr
+    assert "one (" not in refused.stderr
+    assert book.execute("--execute", "never", "one", **plain).returncode == 0
+    assert book.made("one")["name"] == "NVIDIA H100"
+
+    # Whoever asks for this machine's outputs gets them, and nothing is called stale for that.
+    book.execute("one", UNROLLED_DEVICE="cpu", UNROLLED_BUDGET="cpu")
+    assert book.made("one")["device"] == "cpu"
+    assert book.made("one")["stale"] == ""
+
+
+def test_what_is_no_frozen_page_is_not_shown(book):
+    empty = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    book.frozen("one").parent.mkdir()
+    for text in ("", "not a notebook", "[]", empty):
+        book.frozen("one").write_text(text)
+        refused = book.execute("--execute", "never", "one")
+        assert refused.returncode == 2
+        assert "one (what is frozen cannot be read)" in refused.stderr
+    assert book.execute("one").returncode == 0
+    assert book.output("one") == "2"
+
+
+def test_outputs_of_other_cells_are_not_shown(book):
+    """A frozen page whose cells were edited by hand."""
+    book.execute("--freeze", "one")
+    notebook = json.loads(book.frozen("one").read_text())
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    code[0]["source"] = ["3 + 3"]
+    book.frozen("one").write_text(json.dumps(notebook))
+    refused = book.execute("--execute", "never", "one")
+    assert "one (its cells are not those of the page)" in refused.stderr
+
+
+def test_outputs_that_name_the_machine_are_not_frozen(book):
+    book.write("one", "import os\nprint(os.getcwd())")
+    refused = book.execute("--freeze", "one")
+    assert refused.returncode == 2
+    assert "one is not frozen: its outputs name this machine (" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not book.frozen("one").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        (f"{ROOT}/book/page.md", True),
+        (f"{Path.home()}/notes.txt", True),
+        (f"{sys.prefix}/lib/python", True),
+        (f"{tempfile.gettempdir()}/ipykernel_1/2.py", True),
+        (f"{getpass.getuser()}@example", True),
+        ("the square root of a GPU, in code/unrolled and _build/x", False),
+        (f"the {getpass.getuser()} of it", False),
+    ],
+)
+def test_private_words_are_found(text, private):
+    outputs = [nbformat.v4.new_output("stream", text=text)]
+    cell = nbformat.v4.new_code_cell("1", outputs=outputs)
+    found = execute.private_words(nbformat.v4.new_notebook(cells=[cell]))
+    assert bool(found) == private
+
+
+def test_a_host_is_a_private_word(monkeypatch):
+    outputs = [nbformat.v4.new_output("stream", text="on node-17, a gpu")]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1", outputs=outputs)]
+    )
+    for host, private in (("node-17", ["node-17"]), ("node-1", []), ("gpu", [])):
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        assert execute.private_words(notebook) == private
+
+
+def test_a_frozen_page_opens_in_jupyter(book):
+    book.execute("--freeze", "one")
+    notebook = nbformat.read(book.frozen("one"), as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata["kernelspec"]["name"] == "python3"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["pgae"], "no page 'pgae': there are one, two"),
+        (["--execute", "sometimes"], "invalid choice: 'sometimes'"),
+        (["--freeze", "--execute", "never"], "nothing can be frozen"),
+    ],
+)
+def test_a_wrong_request_is_a_line_and_status_2(book, options, said):
+    wrong = book.execute(*options)
+    assert wrong.returncode == 2
+    assert said in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_a_gpu_that_is_missing_is_a_line_and_status_2(book):
+    wrong = book.execute(UNROLLED_DEVICE="gpu", JAX_PLATFORMS="cpu")
+    assert wrong.returncode == 2
+    assert "UNROLLED_DEVICE=gpu, but JAX sees no GPU" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_the_commit_travels_where_no_repository_does(book):
+    book.execute("one", UNROLLED_COMMIT="0123456789")
+    assert book.made("one")["commit"] == "0123456789"
+
+
+FROZEN = sorted((ROOT / "book" / "_frozen").rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.stem)
+def test_what_the_repository_holds_names_no_machine(path):
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(
+        r"/(?:home|root|Users|tmp|usr|opt|mnt|work)/[\w./-]+|site-packages|\w+@\w+:",
+        text,
+    )
+    assert not found
+
+
+def test_the_repository_stays_small():
+    assert sum(path.stat().st_size for path in FROZEN) < 15e6
