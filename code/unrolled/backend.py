@@ -105,6 +105,11 @@ def jax_device(name: str | None = None) -> jax.Device:
         raise _no_gpu(f"device {name!r}") from error
 
 
+def devices() -> list[str]:
+    """All devices that take part: the CPU, and the GPU where it is the one that computes."""
+    return ["cpu", "gpu"] if device() == "gpu" else ["cpu"]
+
+
 # ---------------------------------------------------------------------------------- the budget
 
 

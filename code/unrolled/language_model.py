@@ -24,6 +24,7 @@ from pytensor.gradient import disconnected_grad
 from unrolled import backend
 from unrolled.batches import Batch
 from unrolled.cells import CELLS
+from unrolled.limits import pieces
 from unrolled.updates import RULES, Memory, clip_norm, gradients_of, sgd
 
 #: The parameters by name, as arrays or as shared variables.
@@ -384,6 +385,10 @@ class LanguageModel:
         return step(
             *batch, np.asarray(learning_rate, pytensor.config.floatX), *masks
         )
+
+    def pieces(self, batch: Batch) -> int:
+        """Count the pieces of work of a step: :func:`unrolled.limits.pieces`."""
+        return pieces(self._function(self._build_step, *batch.x.shape))
 
     def losses(self, batch: Batch) -> np.ndarray:
         """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts."""

@@ -1,0 +1,99 @@
+"""What a computation waits for: arithmetic, memory, or the start of the next piece of work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from unrolled import backend
+
+
+class Roof(NamedTuple):
+    """What a device does at best, each per second: operations, and bytes moved."""
+
+    operations: float
+    bytes: float
+
+    @property
+    def corner(self) -> float:
+        """The operations per byte from which on arithmetic is the limit :cite:p:`williams2009`."""
+        return self.operations / self.bytes
+
+
+def roof(on: str | None = None) -> Roof:
+    """Measure a device with a large matrix product, and with a pass over a large array.
+
+    Parameters
+    ----------
+    on : {"cpu", "gpu"}, optional
+        Left out: the device that computes.
+
+    Returns
+    -------
+    Roof
+        In float32, as the device multiplies by default: many GPUs do so in TF32.
+    """
+    side, long = {"cpu": (1500, 100_000_000), "gpu": (8192, 400_000_000)}[
+        on or backend.device()
+    ]
+    with jax.default_device(backend.jax_device(on)):
+        square, array = jnp.ones((side, side), "float32"), jnp.ones(long, "float32")
+    product, negate = jax.jit(jnp.matmul), jax.jit(jnp.negative, donate_argnums=0)
+
+    def pass_over():
+        nonlocal array
+        array = negate(array)  # in place: new memory would have to be cleared first
+        return array
+
+    multiply = backend.measure(lambda: product(square, square), repeats=5).median
+    move = backend.measure(pass_over, repeats=5).median
+    return Roof(2 * side**3 / multiply, 2 * array.nbytes / move)
+
+
+#: Instructions that name or regroup values and compute nothing.
+_FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast"}
+_HEAD = re.compile(r"^(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{$", re.M)
+_INSTRUCTION = re.compile(
+    r"^\s+(?:ROOT )?%?[\w.-]+ = .*?[\]})] ([a-z][\w-]*)\(.*$", re.M
+)
+
+
+def pieces(compiled: Callable[..., Any]) -> int:
+    """Count the pieces of work that one call of a compiled function consists of.
+
+    They are the instructions of the program that XLA made for the device that computes, each as
+    often as its loop turns. What XLA has fused is one piece. On a GPU each is a kernel to launch.
+
+    Parameters
+    ----------
+    compiled : callable
+        From :func:`unrolled.backend.function`, in ``JAX`` mode. It is compiled once more.
+    """
+    inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
+    shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
+    program = compiled.vm.jit_fn.lower(*shapes).compile().as_text()
+
+    heads = list(_HEAD.finditer(program))
+    ends = [head.start() for head in heads[1:]] + [len(program)]
+    body = {head[2]: program[head.end() : end] for head, end in zip(heads, ends)}
+
+    def count(name: str) -> int:
+        total = 0
+        for line in _INSTRUCTION.finditer(body[name]):
+            if line[1] == "while":
+                turns = int(
+                    re.search(r'"known_trip_count":\{"n":"(\d+)"', line[0])[1]
+                )
+                loop = re.search(
+                    r"condition=%?([\w.-]+), body=%?([\w.-]+)", line[0]
+                )
+                total += turns * (count(loop[1]) + count(loop[2]))
+            elif line[1] not in _FREE:
+                total += 1
+        return total
+
+    return count(next(head[2] for head in heads if head[1]))

@@ -1,0 +1,52 @@
+"""What a device does at best, and how many pieces a computation has."""
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from unrolled import backend, limits
+from unrolled.batches import Batch
+from unrolled.language_model import LanguageModel, Settings
+
+
+def test_fused_work_is_one_piece():
+    a = backend.shared(np.ones(1000), "a")
+    chain = backend.function([], pt.tanh(2 * a + 1) ** 2)
+    assert limits.pieces(chain) == 1
+
+
+def test_products_are_pieces_of_their_own():
+    a = backend.shared(np.ones((64, 64)), "a")
+    one = limits.pieces(backend.function([], a @ a))
+    three = limits.pieces(backend.function([], a @ pt.tanh(a @ pt.tanh(a @ a))))
+    assert three - one >= 4  # two more products, and a tanh before each
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_every_further_word_adds_the_same(cell):
+    model = LanguageModel(Settings(30, 8, 8, cell), clip=1.0)
+    counts = []
+    for T in (10, 15, 20):
+        x = np.full((T, 4), 5, "int32")
+        counts.append(model.pieces(Batch(x, x, np.ones((T, 4), "float32"))))
+    assert counts[1] - counts[0] == counts[2] - counts[1] >= 5 * 5
+
+
+def test_gates_cost_pieces():
+    """What chapter 6 shows: the plain cell has the fewest, and the late reset saves some."""
+    x = np.full((12, 4), 5, "int32")
+    batch = Batch(x, x, np.ones((12, 4), "float32"))
+    count = {
+        cell: LanguageModel(Settings(30, 8, 8, cell)).pieces(batch)
+        for cell in ("rnn", "gru", "gru-reset-after")
+    }
+    assert count["rnn"] < count["gru-reset-after"] < count["gru"]
+
+
+def test_the_roof_is_above_what_is_measured_under_it(monkeypatch):
+    found = limits.roof("cpu")
+    assert found.corner == found.operations / found.bytes
+    a = np.ones((300, 300), "float32")
+    seconds = backend.measure(lambda: a @ a).fastest
+    assert 2 * 300**3 / seconds < 4 * found.operations
+    assert 1e9 < found.bytes < 1e13
