@@ -94,6 +94,16 @@ def run(page: str, number: str) -> nbformat.NotebookNode:
             f"book/{page}.md:{lines[where]}: cell {cells.index(where) + 1} of {len(cells)} "
             f"failed after {time.perf_counter() - start:.0f} s.\n{trace}"
         ) from error
+    except RuntimeError as error:  # the kernel did not even start
+        why = (
+            (BUILD / "kernel.log")
+            .read_text(errors="replace")
+            .strip()
+            .rpartition("\n")[2]
+        )
+        raise PageError(
+            f"book/{page}.md: {error} ({why or 'no reason given'})"
+        ) from error
     finally:
         progress.end()
     return notebook
@@ -103,4 +113,5 @@ def environment() -> dict[str, str]:
     """The environment of a kernel: it finds the package even where that is not installed."""
     known = os.environ.get("PYTHONPATH", "")
     paths = [str(PACKAGE.parent), *filter(None, known.split(os.pathsep))]
+    paths = map(os.path.abspath, paths)  # the kernel runs in another folder
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -31,7 +31,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
 
-from chapters import SHOWN, executed_pages
+from chapters import BOOK, SHOWN, executed_pages
 
 logger = getLogger(__name__)
 
@@ -236,7 +236,10 @@ class ExecutedPages(SphinxDirective):
             "|:--|:--|:--|:--|--:|",
         ]
         total, versions = 0.0, set()
-        for page in executed_pages():
+        order = (BOOK / "index.md").read_text(encoding="utf-8")
+        for page in sorted(
+            executed_pages(), key=lambda page: order.find(f"\n{page}\n")
+        ):
             self.env.note_dependency(str(SHOWN / f"{page}.ipynb"))
             if made := provenance_of(page):
                 total += made["seconds"]
