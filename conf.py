@@ -1,7 +1,9 @@
 """Sphinx configuration of the book: ``sphinx-build -c . book _build/html``."""
 
+import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "code")]
@@ -17,12 +19,13 @@ language = "en"
 
 extensions = [
     "myst_nb",
+    "notfound.extension",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "sphinx_design",
     "sphinxcontrib.bibtex",
     "unrolled_sphinx",
+    "finishing",
 ]
 exclude_patterns = ["_frozen", "_tools", "_static"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
@@ -36,6 +39,7 @@ nb_execution_timeout = -1
 nb_merge_streams = True
 
 myst_enable_extensions = [
+    "attrs_block",
     "attrs_inline",
     "colon_fence",
     "deflist",
@@ -58,21 +62,27 @@ bibtex_reference_style = "author_year"
 
 copybutton_exclude = ".linenos, .gp, .go"
 
-html_theme = "sphinx_book_theme"
+html_theme = "furo"
 html_title = "Unrolled"
 html_logo = "book/_static/logo.svg"
 html_favicon = "book/_static/logo.svg"
 html_static_path = ["book/_static"]
 html_css_files = ["unrolled.css"]
+html_js_files = [("page.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-html_theme_options = {
-    "logo": {"text": "Unrolled", "alt_text": ""},
-    "use_download_button": False,
-    "use_fullscreen_button": False,
-    "show_toc_level": 2,
-    "navbar_persistent": [],  # the search field of the sidebar is enough
-    "pygments_light_style": "a11y-high-contrast-light",
-    "pygments_dark_style": "a11y-high-contrast-dark",
-}
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+
+# Where the site stands, if that is known: SITE_URL=https://example.org/unrolled/. Search engines
+# and link previews want whole addresses; nothing else needs one.
+html_baseurl = os.environ.get("SITE_URL", "")
+notfound_urls_prefix = urlsplit(html_baseurl).path.rstrip("/") + "/"
+if html_baseurl:
+    html_baseurl = html_baseurl.rstrip("/") + "/"
+    extensions += ["sphinx_sitemap", "sphinxext.opengraph"]
+    sitemap_url_scheme = "{link}"
+    ogp_site_url = html_baseurl
+    card = {"image": "_static/logo.png", "image_mini": "_static/logo.png"}
+    ogp_social_cards = {**card, "line_color": "#00609a"}

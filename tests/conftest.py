@@ -1,8 +1,17 @@
 """What all tests share."""
 
-import pytest
+import os
+import shutil
+import sys
+from pathlib import Path
 
-from unrolled import backend
+import pytest
+from support import clean_environment, run
+
+from unrolled import backend, widgets
+
+ROOT = Path(__file__).parents[1]
+WIDGETS = ROOT / "book" / "_static" / "widgets"
 
 
 def pytest_configure(config):
@@ -21,3 +30,81 @@ def float64():
     backend.use_precision("float64")
     yield
     backend.use_precision("float32")
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Path:
+    """The folder of a book executed and built from nothing, with warnings as errors."""
+    folder = tmp_path_factory.mktemp("book")
+    environment = clean_environment(UNROLLED_BUILD=str(folder))
+    # Kernels bring their own display; MPLBACKEND would take it from them.
+    del environment["MPLBACKEND"]
+    executed = run(sys.executable, ROOT / "book/_tools/execute.py", env=environment)
+    assert executed.returncode == 0, executed.stderr
+    sphinx = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-b",
+        "html",
+    ]
+    arguments = [
+        "-c",
+        ROOT,
+        "-d",
+        folder / "doctrees",
+        ROOT / "book",
+        folder / "html",
+    ]
+    built = run(*sphinx, *arguments, env=environment)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium. Without one the test is skipped, unless UNROLLED_CHROMIUM names it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = os.environ.get("UNROLLED_CHROMIUM") or next(
+        filter(None, map(shutil.which, names)), None
+    )
+    if not path:
+        pytest.skip("no Chromium here to open pages in")
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def live(chromium, tmp_path):
+    """Open a page that holds one live model: live(name, **content) gives the browser's page."""
+    contexts = []
+
+    def open_page(name, width=900, **content):
+        shutil.copytree(WIDGETS, tmp_path / "widgets", dirs_exist_ok=True)
+        (tmp_path / "widgets" / "data").mkdir(exist_ok=True)
+        data = widgets.WidgetData(name, **content)
+        (tmp_path / "widgets" / "data" / f"{name}.js").write_text(data.script())
+        (tmp_path / "page.html").write_text(
+            "<!doctype html><meta charset=utf-8><title>A page</title>"
+            "<script src=widgets/core.js defer></script>"
+            f"<div class=widget data-widget={name}>Without scripts</div>"
+        )
+        context = chromium.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(f"in the page: {error}"))
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector(".widget.live")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,5 +1,7 @@
 """What more than one file of tests needs."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,19 @@ def float64_in(compiled):
 
     look(compiled.maker.fgraph)
     return found
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without what a developer may have set."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("UNROLLED", "PYTHON"))
+    }
+    return {**kept, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
+
+
+def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, **options
+    )

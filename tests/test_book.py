@@ -4,7 +4,6 @@ import copy
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,8 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_tools"))
+from support import clean_environment, run  # noqa: E402
+
 from chapters import executed_pages  # noqa: E402
 
 CHAPTERS = (
@@ -30,61 +31,13 @@ PYTHON = "div.highlight-python pre"
 COLUMNS = 88
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without what a developer may have set."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if not k.startswith(("UNROLLED", "PYTHON"))
-    }
-    return {**kept, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
-
-
-def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, **options
-    )
-
-
-@pytest.fixture(scope="session")
-def build(tmp_path_factory) -> Path:
-    """The folder of a book executed and built from nothing, with warnings as errors."""
-    folder = tmp_path_factory.mktemp("book")
-    environment = clean_environment(UNROLLED_BUILD=str(folder))
-    # Kernels bring their own display; MPLBACKEND would take it from them.
-    del environment["MPLBACKEND"]
-    executed = run(sys.executable, ROOT / "book/_tools/execute.py", env=environment)
-    assert executed.returncode == 0, executed.stderr
-    sphinx = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-b",
-        "html",
-    ]
-    arguments = [
-        "-c",
-        ROOT,
-        "-d",
-        folder / "doctrees",
-        ROOT / "book",
-        folder / "html",
-    ]
-    built = run(*sphinx, *arguments, env=environment)
-    assert built.returncode == 0, built.stderr
-    return folder
-
-
 @pytest.fixture(scope="session")
 def pages(build) -> dict[str, BeautifulSoup]:
     """The built pages by name, such as ``appendix/api``."""
     html = build / "html"
     skipped = (
         "_static",
-        "_sphinx_design_static",
+        "404",
         "genindex",
         "search",
         "py-modindex",

@@ -150,7 +150,7 @@ def installed(folder):
 
 def test_make_alone_lists_the_targets(bare):
     lines = make(bare).stdout.splitlines()
-    targets = "html test serve scripts-help bench lock clean distclean"
+    targets = "html test freeze serve scripts-help bench lock clean distclean"
     assert [line.split()[1] for line in lines] == targets.split()
     assert all(len(line.split()) > 4 for line in lines)
 

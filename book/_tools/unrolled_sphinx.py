@@ -8,6 +8,8 @@
     says where and when the outputs of a page were made.
 ``{executed-pages}``
     lists that for all pages.
+``{widget} NAME``
+    makes room for the live model ``_static/widgets/NAME.js``, fed by the page's own outputs.
 
 Mathematics becomes MathML when the site is built: it needs no script, and copies as text.
 """
@@ -19,19 +21,24 @@ import html
 import importlib
 import inspect
 import json
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import math_core
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
 
 from chapters import BOOK, SHOWN, executed_pages
+from unrolled.widgets import MIME, script
 
 logger = getLogger(__name__)
 
@@ -61,9 +68,7 @@ def visit_math(translator, node: nodes.math) -> None:
 def visit_math_block(translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number where it has one."""
     translator.body.append(
-        translator.starttag(
-            node, "div", CLASS="math-block", role="group", tabindex="0"
-        )
+        translator.starttag(node, "div", CLASS="math-block", role="group")
     )
     translator.body.append(_mathml(translator, node, display=True))
     if node.get("number"):
@@ -260,10 +265,84 @@ class ExecutedPages(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(rows))
 
 
+# --------------------------------------------------------------------------------- live models
+
+
+class widget(nodes.General, nodes.Element):  # noqa: N801
+    """Where a live model will stand; its children are what to see without scripts."""
+
+
+class Widget(SphinxDirective):
+    """Make room for a live model. The content is for readers without scripts."""
+
+    required_arguments = 1
+    final_argument_whitespace = False
+    has_content = True
+    option_spec: ClassVar = {"label": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Make the place, and remember that the page needs the script."""
+        self.env.metadata[self.env.docname]["widgets"] = "yes"
+        place = widget(name=self.arguments[0], label=self.options["label"])
+        place += self.parse_content_to_nodes()
+        return [place]
+
+
+def visit_widget(translator, node: widget) -> None:
+    """Open the place."""
+    name, label = html.escape(node["name"]), html.escape(node["label"])
+    translator.body.append(
+        f'<div class="widget" data-widget="{name}" role="group" aria-label="{label}">\n'
+    )
+
+
+def depart_widget(translator, node: widget) -> None:
+    """Close it."""
+    translator.body.append("</div>\n")
+
+
+def add_widget_script(
+    app: Sphinx, page: str, _template, context: dict, _tree
+) -> None:
+    """Load the scripts of live models only where there are any."""
+    if "widgets" in (context.get("meta") or {}):
+        app.add_js_file("widgets/core.js", loading_method="defer")
+
+
+def write_widget_data(app: Sphinx, error: Exception | None) -> None:
+    """Write what the chapters' executions gave to their live models, as scripts."""
+    if error or app.builder.format != "html":
+        return
+    folder = Path(app.outdir, "_static", "widgets", "data")
+    folder.mkdir(parents=True, exist_ok=True)
+    for page in executed_pages():
+        shown = json.loads((SHOWN / f"{page}.ipynb").read_text(encoding="utf-8"))
+        for cell in shown["cells"]:
+            for output in cell.get("outputs", []):
+                if found := output.get("data", {}).get(MIME):
+                    if not re.fullmatch("[a-z-]+", found["name"]):
+                        raise ExtensionError(
+                            f"{page}: no name for data: {found['name']!r}"
+                        )
+                    text = script(found["name"], found["content"])
+                    (folder / f"{found['name']}.js").write_text(
+                        text, encoding="utf-8"
+                    )
+
+
 def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
     """Build a page anew when its outputs were made anew."""
     if docname in executed_pages():
         app.env.note_dependency(str(SHOWN / f"{docname}.ipynb"))
+
+
+def refuse_to_execute(app: Sphinx) -> None:
+    """Stop where a page has no outputs: MyST-NB would execute it now, for minutes, and unasked."""
+    for page in executed_pages():
+        if provenance_of(page) is None:
+            raise ExtensionError(
+                f"{page} has no outputs: run make html, not Sphinx"
+            )
 
 
 def setup(app: Sphinx) -> dict:
@@ -275,8 +354,13 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("solution", Solution)
     app.add_node(solution, html=(visit_solution, depart_solution))
     app.add_transform(GatherSolutions)
+    app.add_directive("widget", Widget)
+    app.add_node(widget, html=(visit_widget, depart_widget))
+    app.connect("html-page-context", add_widget_script)
+    app.connect("build-finished", write_widget_data)
     app.add_directive("provenance", Provenance)
     app.add_directive("executed-pages", ExecutedPages)
+    app.connect("builder-inited", refuse_to_execute)
     app.connect("source-read", depend_on_outputs)
     app.config.html_math_renderer = "mathml"
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,47 @@
+/* What the theme leaves to the mouse, for the keyboard. */
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  // What scrolls sideways can be reached, and only that.
+  const watch = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      if (target.scrollWidth > target.clientWidth + 1) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll("article pre, article .math-block, article table.docutils")
+    .forEach((node) => watch.observe(node));
+
+  // On narrow screens two drawers hide behind labels of checkboxes. The labels become buttons, and
+  // what is in a closed drawer is out of reach (see unrolled.css).
+  document.documentElement.classList.add("drawers");
+  drawer("__navigation", "Chapters", ".sidebar-drawer");
+  drawer("__toc", "On this page", ".toc-drawer");
+});
+
+function drawer(id, name, selector) {
+  const box = document.getElementById(id);
+  if (!box) return;
+  const buttons = [...document.querySelectorAll(`label[for="${id}"]:not(.overlay)`)].map((label) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = label.className;
+    button.setAttribute("aria-label", name);
+    button.append(...label.childNodes);
+    button.addEventListener("click", () => {
+      box.click();
+      if (box.checked) requestAnimationFrame(() => document.querySelector(selector).querySelector("a, input").focus());
+    });
+    label.replaceWith(button);
+    return button;
+  });
+  const tell = () => buttons.forEach((button) => button.setAttribute("aria-expanded", box.checked));
+  box.addEventListener("change", tell);
+  tell();
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && box.checked) {
+      box.click();
+      buttons.find((button) => button.offsetParent)?.focus();
+    }
+  });
+}

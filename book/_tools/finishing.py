@@ -1,0 +1,135 @@
+"""What every page gets beyond what Sphinx and the theme write: a description, room for figures, one
+style sheet, and the small repairs without which a screen reader stumbles.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+#: What the theme and MyST-NB write, and what it should be. Each is a finding of axe.
+REPAIRS = [
+    (
+        r'<meta name="viewport" content="width=device-width, initial-scale=1" />',
+        r"",
+    ),
+    (r'role="doc-biblioentry"', r'role="listitem"'),
+    (
+        r'<p class="caption" role="heading">',
+        r'<p class="caption" role="heading" aria-level="2">',
+    ),
+    (
+        r'<aside class="sidebar-drawer">',
+        r'<aside class="sidebar-drawer" aria-label="Chapters">',
+    ),
+    (
+        r'<aside class="toc-drawer',
+        r'<aside aria-label="On this page" class="toc-drawer',
+    ),
+    (r'<summary aria-label="Toggle hidden content">', r"<summary>"),
+    (
+        r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>',
+        r'<span class="\1">\2</span>',
+    ),
+    (r"<th[^>]*><p></p></th>", r"<td></td>"),
+    (
+        r'<div id="search-results"></div>',
+        r'<h1>Search</h1><div id="search-results"></div>',
+    ),
+]
+
+
+def describe(app: Sphinx, page: str, _template, context: dict, tree) -> None:
+    """Say in the page's head what it is about: its first paragraph, as far as 160 characters go."""
+    paragraphs = tree.findall(nodes.paragraph) if tree else ()
+    text = next((p.astext() for p in paragraphs if len(p.astext()) > 60), "")
+    text = " ".join(text.split())
+    if len(text) > 160:
+        text = text[:157].rpartition(" ")[0] + " …"
+    text = (
+        text
+        or f"{context.get('title', 'Index')}: from {app.config.project}, an executable textbook."
+    )
+    described = f'<meta name="description" content="{html.escape(text)}">'
+    if 'name="description"' not in context.get("metatags", ""):
+        context["metatags"] = context.get("metatags", "") + described
+
+
+def _size(picture: Path) -> tuple[int, int] | None:
+    """Width and height of an SVG in CSS pixels; Matplotlib gives points, 4/3 of a pixel each."""
+    if picture.suffix != ".svg":
+        return None
+    head = re.search(r"<svg[^>]*>", picture.read_text(encoding="utf-8"))[0]
+    found = [
+        re.search(rf'\b{side}="([\d.]+)pt"', head) for side in ("width", "height")
+    ]
+    if not all(found):
+        return None
+    width, height = (round(float(side[1]) * 4 / 3) for side in found)
+    return width, height
+
+
+def _room_for_figures(text: str, folder: Path) -> str:
+    """Give figures their size, so that nothing moves when they come; the later ones wait."""
+    count = 0
+
+    def complete(tag: re.Match) -> str:
+        nonlocal count
+        source = re.search(r'src="([^"]+)"', tag[0])[1]
+        if "_images/" not in source or "decoding=" in tag[0]:
+            return tag[0]
+        more = ' decoding="async"' + (' loading="lazy"' if count else "")
+        count += 1
+        if size := _size((folder / source).resolve()):
+            more += f' width="{size[0]}" height="{size[1]}"'
+        return f"<img{more}{tag[0][4:]}"
+
+    return re.sub(r"<img [^>]*>", complete, text)
+
+
+def _one_style_sheet(text: str, page: Path, out: Path) -> str:
+    """Put the style sheets of a page into one: each is a round trip before anything is seen."""
+    link = r'\s*<link rel="stylesheet" type="text/css" href="([^"?]+)[^"]*" ?/?>'
+    paths = re.findall(link, text)
+    if len(paths) < 2 or paths[0].startswith(
+        "/"
+    ):  # the latter on 404.html, seen at any depth
+        return text
+    sheets = [(page.parent / path).resolve() for path in paths]
+    together = out / "_static" / "book.css"
+    parts = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    charset = re.compile(r'@charset "[^"]*";|/\*# sourceMappingURL=.*?\*/')
+    together.write_text(charset.sub("", "\n".join(parts)), encoding="utf-8")
+    depth = "../" * len(page.relative_to(out).parent.parts)
+    sheet = f'\n    <link rel="stylesheet" href="{depth}_static/book.css">'
+    first, rest = re.search(link, text), text
+    rest = re.sub(link, "", text)
+    return rest[: first.start()] + sheet + rest[first.start() :]
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Finish all pages that were written."""
+    if error or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    for page in out.rglob("*.html"):
+        if "_static" in page.parts:
+            continue
+        before = text = page.read_text(encoding="utf-8")
+        for old, new in REPAIRS:
+            text = re.sub(old, new, text, flags=re.S)
+        text = _room_for_figures(text, page.parent)
+        text = _one_style_sheet(text, page, out)
+        if text != before:
+            page.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict:
+    """Add it to Sphinx."""
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", finish)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

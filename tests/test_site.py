@@ -1,0 +1,178 @@
+"""The site in a real browser: reachable, readable, private, and quick to come."""
+
+import functools
+import gzip
+import http.server
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = (
+    "index", "preface", "notation", "bibliography", "search", "genindex", "404",
+    *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
+    *(f"appendix/{path.stem}" for path in sorted((ROOT / "book/appendix").glob("*.md"))),
+)  # fmt: skip
+CHAPTERS = [page for page in PAGES if "-" in page and "/" not in page]
+
+
+@pytest.fixture
+def visit(chromium, build):
+    """Open a page from disk: visit(page, width, scheme) gives the browser's page."""
+    contexts = []
+
+    def open_page(page, width=1300, scheme="light", **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        opened = context.new_page()
+        opened.asked = []
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        opened.goto((build / "html" / f"{page}.html").as_uri())
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *message):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served(build):
+    """The address of the site on a server, where 404.html finds its style."""
+    handler = functools.partial(Quiet, directory=build / "html")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing(visit, served, page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        opened = visit(page, scheme=scheme)
+        opened.goto(f"{served}/{page}.html")
+        found = Axe().run(opened).response["violations"]
+        said = [(v["id"], [n["html"][:90] for n in v["nodes"]][:3]) for v in found]
+        assert not said, json.dumps(said, indent=1)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_wider_than_a_phone(visit, page):
+    opened = visit(page, width=360)
+    over = "document.documentElement.scrollWidth - window.innerWidth"
+    assert opened.evaluate(over) <= 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_opened_from_disk_ask_for_files_and_nobody_else(visit, page):
+    opened = visit(page)
+    opened.mouse.wheel(0, 100_000)
+    opened.wait_for_timeout(200)
+    assert [
+        url for url in opened.asked if not url.startswith(("file:", "data:"))
+    ] == []
+
+
+@pytest.mark.parametrize("page", ["index", *CHAPTERS])
+def test_nothing_moves_while_a_page_comes(visit, page):
+    opened = visit(page, width=412)
+    shift = opened.evaluate(
+        """() => new Promise((done) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+                for (const one of list.getEntries()) sum += one.value;
+            }).observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done(sum), 500);
+        })"""
+    )
+    assert shift < 0.01
+
+
+@pytest.mark.parametrize("page", ["index", *CHAPTERS])
+def test_pages_are_light(visit, build, page):
+    """At most 300 kB compressed without figures, 1 MB with all of them."""
+    opened = visit(page)
+    opened.evaluate(
+        "document.querySelectorAll('img').forEach((i) => i.loading = 'eager')"
+    )
+    opened.wait_for_load_state("networkidle")
+    sizes = {
+        url: len(gzip.compress(Path(url.removeprefix("file://")).read_bytes()))
+        for url in {url.split("?")[0].split("#")[0] for url in opened.asked}
+        if url.startswith("file:")
+    }
+    figures = sum(size for url, size in sizes.items() if "/_images/" in url)
+    assert sum(sizes.values()) - figures <= 300_000
+    assert sum(sizes.values()) <= 1_000_000
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_figures_wait_and_have_their_size(visit, page):
+    images = visit(page).evaluate(
+        "[...document.querySelectorAll('article img')].map("
+        "(i) => [i.loading, i.getAttribute('width'), i.getAttribute('height')])"
+    )
+    assert len(images) >= 4
+    assert all(width and height for _, width, height in images)
+    assert all(loading == "lazy" for loading, *_ in images[1:])
+
+
+def test_chapters_are_readable_without_scripts(visit):
+    opened = visit("network-from-scratch", java_script_enabled=False)
+    assert opened.locator("article math").first.is_visible()
+    assert opened.locator("article figure img").first.is_visible()
+    opened.locator("details.solution summary").first.click()
+    assert opened.locator("details.solution pre").first.is_visible()
+
+
+def test_the_keyboard_opens_the_drawers_of_a_narrow_page(visit):
+    opened = visit("gru-and-lstm", width=360)
+    button = opened.locator("button.nav-overlay-icon")
+    assert opened.locator(".sidebar-drawer a >> nth=0").is_hidden()
+    button.focus()
+    opened.keyboard.press("Enter")
+    opened.wait_for_function("document.activeElement.closest('.sidebar-drawer')")
+    assert button.get_attribute("aria-expanded") == "true"
+    opened.keyboard.press("Escape")
+    opened.wait_for_function("!document.getElementById('__navigation').checked")
+    assert button.evaluate("(button) => document.activeElement === button")
+
+
+def test_what_scrolls_can_be_reached(visit):
+    opened = visit("gru-and-lstm", width=360)
+    stuck = """() => [...document.querySelectorAll("article pre, article .math-block")]
+        .filter((n) => !n.closest("details:not([open])"))
+        .filter((n) => (n.scrollWidth > n.clientWidth + 1) !== (n.tabIndex === 0)).length"""
+    opened.wait_for_function(f"({stuck})() === 0")
+
+
+def test_every_page_has_a_description_of_its_own(visit):
+    said = {}
+    for page in ("index", "preface", "notation", *CHAPTERS):
+        text = visit(page).get_attribute("meta[name=description]", "content")
+        assert 40 < len(text) <= 160
+        said[text] = page
+    assert len(said) == 3 + len(CHAPTERS)
+
+
+def test_colors_follow_the_reader(visit):
+    """Figures are dark ink on nothing; in the dark they are inverted."""
+    look = "(node) => getComputedStyle(node).filter"
+    light = visit("network-from-scratch").locator("article figure img").first
+    dark = (
+        visit("network-from-scratch", scheme="dark")
+        .locator("article figure img")
+        .first
+    )
+    assert light.evaluate(look) == "none"
+    assert "invert" in dark.evaluate(look)
