@@ -1,5 +1,6 @@
 """Sphinx configuration of the book: ``sphinx-build -c . book _build/html``."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "code")]
 
 import unrolled  # noqa: E402
 from chapters import BUILD  # noqa: E402
+
+# The styles for code set up logging when they are loaded, and PyTensor would tell everything.
+logging.getLogger("pytensor").setLevel(logging.WARNING)
 
 project = "Unrolled"
 author = "the authors of Unrolled"
