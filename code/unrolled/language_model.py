@@ -388,7 +388,8 @@ class LanguageModel:
 
     def pieces(self, batch: Batch) -> int:
         """Count the pieces of work of a step: :func:`unrolled.limits.pieces`."""
-        return pieces(self._function(self._build_step, *batch.x.shape))
+        step = self._function(self._build_step, *batch.x.shape)
+        return pieces(step, self.compiler.get("on"))
 
     def losses(self, batch: Batch) -> np.ndarray:
         """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts."""

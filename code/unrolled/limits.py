@@ -62,20 +62,23 @@ _INSTRUCTION = re.compile(
 )
 
 
-def pieces(compiled: Callable[..., Any]) -> int:
+def pieces(compiled: Callable[..., Any], on: str | None = None) -> int:
     """Count the pieces of work that one call of a compiled function consists of.
 
-    They are the instructions of the program that XLA made for the device that computes, each as
-    often as its loop turns. What XLA has fused is one piece. On a GPU each is a kernel to launch.
+    They are the instructions of the program that XLA makes for a device, each as often as its loop
+    turns. What XLA has fused is one piece. On a GPU a piece is, roughly, a kernel to launch.
 
     Parameters
     ----------
     compiled : callable
         From :func:`unrolled.backend.function`, in ``JAX`` mode. It is compiled once more.
+    on : {"cpu", "gpu"}, optional
+        Left out: the device that computes.
     """
     inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
     shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
-    program = compiled.vm.jit_fn.lower(*shapes).compile().as_text()
+    with jax.default_device(backend.jax_device(on)):
+        program = compiled.vm.jit_fn.lower(*shapes).compile().as_text()
 
     heads = list(_HEAD.finditer(program))
     ends = [head.start() for head in heads[1:]] + [len(program)]
