@@ -115,8 +115,11 @@ def test_numbers_changed_under_a_right_length_are_noticed(path):
 class Trap:
     """Would make a folder when unpickled."""
 
+    def __init__(self, folder):
+        self.folder = folder
+
     def __reduce__(self):
-        return os.mkdir, ("/tmp/unrolled-trap",)
+        return os.mkdir, (str(self.folder),)
 
 
 def strange_files(folder):
@@ -130,12 +133,15 @@ def strange_files(folder):
     np.savez(folder / "other.npz", about=np.array('{"format": "another"}'))
     nameless = json.dumps({"format": "unrolled checkpoint"})
     np.savez(folder / "no version.npz", about=np.array(nameless))
-    np.savez(folder / "pickled.npz", about=np.array([Trap()], dtype=object))
+    np.savez(
+        folder / "pickled.npz",
+        about=np.array([Trap(folder / "sprung")], dtype=object),
+    )
     np.savez(folder / "deep.npz", about=np.array("[" * 100_000))
     with open(folder / "array.npz", "wb") as file:
         np.save(file, np.ones(3))
     with open(folder / "pickle.npz", "wb") as file:
-        np.save(file, np.array([Trap()], dtype=object))
+        np.save(file, np.array([Trap(folder / "sprung")], dtype=object))
     (folder / "folder.npz").mkdir()
     return sorted(folder.iterdir())
 
@@ -153,7 +159,7 @@ def test_what_is_no_checkpoint_is_refused(load, tmp_path):
             load(path)
         assert str(caught.value).startswith(f"{named}: ")
         assert "\n" not in str(caught.value)
-    assert not os.path.exists("/tmp/unrolled-trap")
+    assert not (tmp_path / "sprung").exists()
     assert "No such file" in fails(tmp_path / "missing.npz", load)
 
 

@@ -154,6 +154,11 @@ def changes(then: dict[str, str], now: dict[str, str]) -> str:
     return ", ".join(names)
 
 
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def code_of(notebook: nbformat.NotebookNode) -> list[str]:
     """The code cells of a notebook, as text."""
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell.source for cell in code_cells(notebook)]

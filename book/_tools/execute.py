@@ -36,6 +36,7 @@ from chapters import (
     ROOT,
     SHOWN,
     changes,
+    code_cells,
     code_of,
     executed_pages,
     fingerprint,
@@ -168,9 +169,8 @@ def show(
     the cache, but no execution.
     """
     notebook = read_page(page)
-    done = [cell for cell in executed.cells if cell.cell_type == "code"]
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell, outputs in zip(cells, done, strict=True):
+    pairs = zip(code_cells(notebook), code_cells(executed), strict=True)
+    for cell, outputs in pairs:
         cell.outputs, cell.execution_count = (
             outputs.outputs,
             outputs.execution_count,
@@ -193,9 +193,7 @@ def show(
 
 def private_words(notebook: nbformat.NotebookNode) -> list[str]:
     """What in the outputs tells whose machine made them: paths, user, host."""
-    outputs = json.dumps(
-        [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    )
+    outputs = json.dumps([cell.outputs for cell in code_cells(notebook)])
     text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", outputs)  # letters at random
     paths = {str(ROOT), str(Path.home()), sys.prefix, tempfile.gettempdir()}
     found = [path for path in paths if len(path) > 1 and f"{path}/" in text]

@@ -106,9 +106,8 @@ def _one_style_sheet(text: str, page: Path, out: Path) -> str:
     together.write_text(charset.sub("", "\n".join(parts)), encoding="utf-8")
     depth = "../" * len(page.relative_to(out).parent.parts)
     sheet = f'\n    <link rel="stylesheet" href="{depth}_static/book.css">'
-    first, rest = re.search(link, text), text
-    rest = re.sub(link, "", text)
-    return rest[: first.start()] + sheet + rest[first.start() :]
+    start = re.search(link, text).start()
+    return text[:start] + sheet + re.sub(link, "", text[start:])
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
