@@ -176,3 +176,11 @@ def test_colors_follow_the_reader(visit):
     )
     assert light.evaluate(look) == "none"
     assert "invert" in dark.evaluate(look)
+
+
+def test_code_is_dark_in_the_dark(visit):
+    look = "(node) => getComputedStyle(node).backgroundColor.match(/[0-9.]+/g).map(Number)"
+    for scheme, dark in (("light", False), ("dark", True)):
+        page = visit("network-from-scratch", scheme=scheme)
+        shade = page.locator("article div.highlight").first.evaluate(look)[:3]
+        assert (max(shade) < 128) == dark

@@ -130,5 +130,6 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict:
     """Add it to Sphinx."""
     app.connect("html-page-context", describe)
-    app.connect("build-finished", finish)
+    # After the theme, which then writes the colors of code in the dark.
+    app.connect("build-finished", finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
