@@ -30,7 +30,9 @@ else
 PY := "$(or $(PYTHON),python3)"
 endif
 
-CODE := code tests book/_tools benchmarks conf.py
+SOURCES := -c . -d _build/doctrees book
+EPUB    := _build/html/downloads/unrolled.epub
+CODE    := code tests book/_tools benchmarks conf.py
 
 .PHONY: help html test freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
@@ -41,9 +43,16 @@ help:
 html: environment ## build the book in _build/html; chapters are executed where they changed
 	@$(PY) book/_tools/execute.py --execute "$(EXECUTE)"
 	@echo "Building the pages ..."
-	@$(PY) -m sphinx -q -b html -c . -d _build/doctrees book _build/html
+	@$(PY) -m sphinx -q -b html $(SOURCES) _build/html
+	@$(MAKE) -s --no-print-directory $(EPUB)
 	@echo "The book: _build/html/index.html"
 	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'
+
+# From the pages that Sphinx has just read, where they changed.
+$(EPUB): _build/doctrees/environment.pickle
+	@rm -rf _build/epub
+	@$(PY) -m sphinx -q -b epub $(SOURCES) _build/epub
+	@mv _build/epub/$(notdir $@) $@
 
 test: test-environment ## check the code and run all tests
 	@$(PY) -m ruff check --quiet $(CODE)
@@ -53,10 +62,13 @@ test: test-environment ## check the code and run all tests
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) book/_tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
 
-serve: html ## show the book at http://127.0.0.1:8000 (PORT=8000)
+serve: html ## show the book at http://127.0.0.1:8000, and build and load it anew on save (PORT=8000)
 	@$(PY) -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null || \
 	    { echo "Error: port $(PORT) cannot be used: choose another with PORT=" >&2; exit 2; }
-	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+	@$(PY) -m sphinx_autobuild --port $(PORT) --no-initial --watch code --watch conf.py \
+	    --ignore "*/_frozen/*" --ignore "*/__pycache__/*" \
+	    --pre-build '$(PY) book/_tools/execute.py --execute "$(EXECUTE)"' \
+	    -q -b html $(SOURCES) _build/html
 
 scripts-help: environment ## print the options of each script in code/
 	@for script in code/*.py; do $(PY) "$$script" --help || exit; echo; done

@@ -30,9 +30,16 @@ extensions = [
     "sphinxcontrib.bibtex",
     "unrolled_sphinx",
     "finishing",
+    "ebook",
+    "downloads",
 ]
+if (ROOT / ".git").exists():  # says when each page changed last
+    extensions.append("sphinx_last_updated_by_git")
 exclude_patterns = ["_frozen", "_tools", "_static"]
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = [
+    "mystnb.unknown_mime_type",
+    "git",
+]  # a shallow clone has no dates
 
 # Chapters are executed by book/_tools/execute.py, which knows when they are out of date, and
 # MyST-NB finds their outputs in its cache.
@@ -67,7 +74,10 @@ bibtex_reference_style = "author_year"
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
+html_theme_options = {}
 html_title = "Unrolled"
+html_last_updated_fmt = "%B %d, %Y"
+git_last_updated_timezone = "UTC"
 html_logo = "book/_static/logo.svg"
 html_favicon = "book/_static/logo.svg"
 html_static_path = ["book/_static"]
@@ -83,6 +93,15 @@ pygments_dark_style = "a11y-high-contrast-dark"
 # and link previews want whole addresses; nothing else needs one.
 html_baseurl = os.environ.get("SITE_URL", "")
 notfound_urls_prefix = urlsplit(html_baseurl).path.rstrip("/") + "/"
+# The book's repository, if it is known: REPOSITORY_URL=https://github.com/OWNER/NAME. Notebooks
+# can then be opened in Colab and Binder, and every page edited.
+repository = os.environ.get("REPOSITORY_URL", "")
+if repository:
+    html_theme_options |= {
+        "source_repository": repository,
+        "source_branch": "main",
+        "source_directory": "book/",
+    }
 if html_baseurl:
     html_baseurl = html_baseurl.rstrip("/") + "/"
     extensions += ["sphinx_sitemap", "sphinxext.opengraph"]
@@ -90,3 +109,15 @@ if html_baseurl:
     ogp_site_url = html_baseurl
     card = {"image": "_static/logo.png", "image_mini": "_static/logo.png"}
     ogp_social_cards = {**card, "line_color": "#00609a"}
+
+epub_author = "The authors of Unrolled"
+epub_description = (
+    "Neural networks and recurrent neural networks, from NumPy to the GPU"
+)
+epub_basename = "unrolled"
+epub_contributor = epub_publisher = epub_author
+epub_copyright = copyright
+epub_identifier = epub_uid = "unrolled"
+epub_show_urls = "no"  # what is cited stands in the bibliography
+epub_css_files = ["epub.css"]
+epub_use_index = False

@@ -123,20 +123,27 @@ def _hash(*parts: str | bytes) -> str:
     return digest.hexdigest()[:16]
 
 
-def fingerprint(page: str, device: str, budget: str) -> dict[str, str]:
-    """Everything that the outputs of a page depend on, each with a hash of what it is now."""
-    cells = code_of(read_page(page))
-    code = "\n".join(
-        line for cell in cells for line in cell.splitlines() if line[:1] not in "%!"
-    )
+def imported_modules(notebook: nbformat.NotebookNode) -> list[str]:
+    """The modules of the package that a page's cells import, and those that these import."""
+    lines = "\n".join(code_of(notebook)).splitlines()
+    code = "\n".join(line for line in lines if line[:1] not in "%!")
     todo, modules = _imports(ast.parse(code)), set()
     while todo:
         name = todo.pop()
         modules.add(name)
         todo |= _module(name)[1] - modules
+    return sorted(modules)
 
-    parts = {"the device": device, "the budget": budget, "its code": _hash(*cells)}
-    for name in sorted(modules):
+
+def fingerprint(page: str, device: str, budget: str) -> dict[str, str]:
+    """Everything that the outputs of a page depend on, each with a hash of what it is now."""
+    notebook = read_page(page)
+    parts = {
+        "the device": device,
+        "the budget": budget,
+        "its code": _hash(*code_of(notebook)),
+    }
+    for name in imported_modules(notebook):
         parts[f"unrolled.{name}"] = _hash(_module(name)[0])
     for path in sorted(PACKAGE.glob("data/*")):
         if path.suffix != ".md":

@@ -11,12 +11,14 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-#: What the theme and MyST-NB write, and what it should be. Each is a finding of axe.
+#: What the theme and MyST-NB write, and what it should be. Each is a finding of axe or of the
+#: W3C's validator.
 REPAIRS = [
     (
         r'<meta name="viewport" content="width=device-width, initial-scale=1" />',
         r"",
     ),
+    (r'\s*<link rel="prefetch" [^>]*>', r""),
     (r'role="doc-biblioentry"', r'role="listitem"'),
     (
         r'<p class="caption" role="heading">',
@@ -35,12 +37,20 @@ REPAIRS = [
         r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>',
         r'<span class="\1">\2</span>',
     ),
+    (r"<p>(<ul\b[^>]*>.*?</ul>)\s*</p>", r"\1"),
     (r"<th[^>]*><p></p></th>", r"<td></td>"),
     (
         r'<div id="search-results"></div>',
         r'<h1>Search</h1><div id="search-results"></div>',
     ),
 ]
+
+
+def repaired(text: str) -> str:
+    """A page without what a screen reader, or a validator, would stumble over."""
+    for old, new in REPAIRS:
+        text = re.sub(old, new, text, flags=re.S)
+    return text
 
 
 def describe(app: Sphinx, page: str, _template, context: dict, tree) -> None:
@@ -118,10 +128,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for page in out.rglob("*.html"):
         if "_static" in page.parts:
             continue
-        before = text = page.read_text(encoding="utf-8")
-        for old, new in REPAIRS:
-            text = re.sub(old, new, text, flags=re.S)
-        text = _room_for_figures(text, page.parent)
+        before = page.read_text(encoding="utf-8")
+        text = _room_for_figures(repaired(before), page.parent)
         text = _one_style_sheet(text, page, out)
         if text != before:
             page.write_text(text, encoding="utf-8")

@@ -48,7 +48,14 @@ logger = getLogger(__name__)
 @cache
 def _to_mathml(latex: str, display: bool) -> str:
     converter = math_core.LatexToMathML(annotation=True)
-    return converter.convert_with_local_state(latex, displaystyle=display)
+    mathml = converter.convert_with_local_state(latex, displaystyle=display)
+    # Two attributes that browsers take here, and the standard knows elsewhere.
+    mathml = mathml.replace(' scriptlevel="0"', "")
+    return re.sub(
+        r'<mfrac( displaystyle="\w+")>((?:(?!</?mfrac).)*)</mfrac>',
+        r"<mstyle\1><mfrac>\2</mfrac></mstyle>",
+        mathml,
+    )
 
 
 def _mathml(translator, node: nodes.Element, display: bool) -> str:
@@ -67,8 +74,10 @@ def visit_math(translator, node: nodes.math) -> None:
 
 def visit_math_block(translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number where it has one."""
+    # The theme puts formulas into boxes that have their ids already.
+    named = [] if node.parent.get("ids") == node["ids"] else node["ids"]
     translator.body.append(
-        translator.starttag(node, "div", CLASS="math-block", role="group")
+        translator.starttag({}, "div", ids=named, CLASS="math-block", role="group")
     )
     translator.body.append(_mathml(translator, node, display=True))
     if node.get("number"):
@@ -332,8 +341,9 @@ def write_widget_data(app: Sphinx, error: Exception | None) -> None:
 
 def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
     """Build a page anew when its outputs were made anew."""
-    if docname in executed_pages():
-        app.env.note_dependency(str(SHOWN / f"{docname}.ipynb"))
+    outputs = SHOWN / f"{docname}.ipynb"
+    if outputs.exists():
+        app.env.note_dependency(str(outputs))
 
 
 def refuse_to_execute(app: Sphinx) -> None:
