@@ -57,7 +57,7 @@ $(EPUB): _build/doctrees/environment.pickle
 test: test-environment ## check the code and run all tests
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist loadfile
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) book/_tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)

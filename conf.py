@@ -30,6 +30,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "unrolled_sphinx",
     "finishing",
+    "previews",
     "ebook",
     "downloads",
 ]

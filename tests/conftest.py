@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from support import clean_environment, run
 
 from unrolled import backend, widgets
@@ -34,34 +35,38 @@ def float64():
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory) -> Path:
-    """The folder of a book executed and built from nothing, with warnings as errors."""
-    folder = tmp_path_factory.mktemp("book")
+    """The folder of a book executed and built from nothing, with warnings as errors.
+
+    Where tests run in several processes, the first to ask builds it for all.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "book"
+    with FileLock(shared / "book.lock"):
+        if not (folder / "html" / "downloads" / "unrolled.epub").exists():
+            make_book(folder)
+    return folder
+
+
+def make_book(folder: Path) -> None:
+    """Do what `make html` does, in another folder."""
+    folder.mkdir(exist_ok=True)
     environment = clean_environment(UNROLLED_BUILD=str(folder))
     # Kernels bring their own display; MPLBACKEND would take it from them.
     del environment["MPLBACKEND"]
     executed = run(sys.executable, ROOT / "book/_tools/execute.py", env=environment)
     assert executed.returncode == 0, executed.stderr
-    sphinx = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-b",
-        "html",
-    ]
-    arguments = [
-        "-c",
-        ROOT,
-        "-d",
-        folder / "doctrees",
-        ROOT / "book",
-        folder / "html",
-    ]
-    built = run(*sphinx, *arguments, env=environment)
-    assert built.returncode == 0, built.stderr
-    return folder
+    for builder in ("html", "epub"):
+        built = run(
+            *(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"),
+            *("-b", builder, "-c", ROOT, "-d", folder / "doctrees"),
+            *(ROOT / "book", folder / builder),
+            env=environment,
+        )
+        assert built.returncode == 0, built.stderr
+    downloads = folder / "html" / "downloads"
+    shutil.copy(folder / "epub" / "unrolled.epub", downloads)
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def blocks(page: BeautifulSoup) -> list[str]:
 
 def test_both_chapters_and_all_matter_are_there(pages):
     wanted = {
-        "index", "preface", "notation", "bibliography", *CHAPTERS,
+        "index", "preface", "notation", "glossary", "bibliography", *CHAPTERS,
         "appendix/from-theano-to-pytensor", "appendix/running-on-a-gpu", "appendix/api",
         "appendix/colophon",
     }  # fmt: skip

