@@ -101,23 +101,29 @@ def _room_for_figures(text: str, folder: Path) -> str:
     return re.sub(r"<img [^>]*>", complete, text)
 
 
+STYLE_SHEET = r'\s*<link rel="stylesheet" type="text/css" href="([^"?]+)[^"]*" ?/?>'
+
+
 def _one_style_sheet(text: str, page: Path, out: Path) -> str:
-    """Put the style sheets of a page into one: each is a round trip before anything is seen."""
-    link = r'\s*<link rel="stylesheet" type="text/css" href="([^"?]+)[^"]*" ?/?>'
-    paths = re.findall(link, text)
-    if len(paths) < 2 or paths[0].startswith(
-        "/"
-    ):  # the latter on 404.html, seen at any depth
+    """Link a page to the one style sheet: each is a round trip before anything is seen."""
+    paths = re.findall(STYLE_SHEET, text)
+    if len(paths) < 2 or paths[0].startswith("/"):  # 404.html is seen at any depth
         return text
-    sheets = [(page.parent / path).resolve() for path in paths]
-    together = out / "_static" / "book.css"
-    parts = [sheet.read_text(encoding="utf-8") for sheet in sheets]
-    charset = re.compile(r'@charset "[^"]*";|/\*# sourceMappingURL=.*?\*/')
-    together.write_text(charset.sub("", "\n".join(parts)), encoding="utf-8")
     depth = "../" * len(page.relative_to(out).parent.parts)
     sheet = f'\n    <link rel="stylesheet" href="{depth}_static/book.css">'
-    start = re.search(link, text).start()
-    return text[:start] + sheet + re.sub(link, "", text[start:])
+    start = re.search(STYLE_SHEET, text).start()
+    return text[:start] + sheet + re.sub(STYLE_SHEET, "", text[start:])
+
+
+def _write_style_sheet(out: Path) -> None:
+    """Write all style sheets as one. Only 404.html, which every build writes, names them still."""
+    paths = re.findall(STYLE_SHEET, (out / "404.html").read_text(encoding="utf-8"))
+    sheets = [out / "_static" / path.partition("/_static/")[2] for path in paths]
+    together = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    charset = re.compile(r'@charset "[^"]*";|/\*# sourceMappingURL=.*?\*/')
+    (out / "_static" / "book.css").write_text(
+        charset.sub("", together), encoding="utf-8"
+    )
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -125,6 +131,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
+    if app.builder.name == "html":
+        _write_style_sheet(out)
     for page in out.rglob("*.html"):
         if "_static" in page.parts:
             continue
