@@ -168,6 +168,24 @@ def test_no_link_is_dead(pages, build):
     assert not dead
 
 
+def test_links_say_where_they_lead(pages):
+    """Search engines, and readers who jump from link to link, see nothing but the link's text."""
+    empty = {
+        "",
+        "here",
+        "click here",
+        "this",
+        "start",
+        "go",
+        "more",
+        "read more",
+        "information",
+    }
+    for name, page in pages.items():
+        for link in article(page).select("a[href]:not(.headerlink)"):
+            assert link.get_text().strip().lower() not in empty, f"{name}: {link}"
+
+
 def test_every_figure_has_alternative_text_and_caption(pages):
     for name, page in pages.items():
         for image in article(page).select("img"):
