@@ -1,5 +1,6 @@
 """The site in a real browser: reachable, readable, private, and quick to come."""
 
+import contextlib
 import functools
 import gzip
 import http.server
@@ -44,14 +45,21 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def served(build):
-    """The address of the site on a server, where 404.html finds its style."""
-    handler = functools.partial(Quiet, directory=build / "html")
+@contextlib.contextmanager
+def serve(folder):
+    """A server of files; gives its address."""
+    handler = functools.partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def served(build):
+    """The address of the site on a server, where 404.html finds its style."""
+    with serve(build / "html") as address:
+        yield address
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -81,6 +89,35 @@ def test_pages_opened_from_disk_ask_for_files_and_nobody_else(visit, page):
     assert [
         url for url in opened.asked if not url.startswith(("file:", "data:"))
     ] == []
+
+
+@pytest.mark.parametrize("page", ["gru-and-lstm", "appendix/colophon", "search"])
+def test_the_site_works_under_a_path(chromium, build, page):
+    with serve(build) as address:
+        opened = chromium.new_page()
+        failed = []
+        opened.on("response", lambda it: it.ok or failed.append(it.url))
+        opened.goto(f"{address}/html/{page}.html", wait_until="networkidle")
+        assert failed == []
+        home = opened.locator("a.sidebar-brand").evaluate("(link) => link.href")
+        assert home == f"{address}/html/index.html"
+        opened.close()
+
+
+def test_a_page_that_is_loaded_works_without_the_server(visit, served):
+    opened = visit("gru-and-lstm")
+    opened.goto(f"{served}/gru-and-lstm.html", wait_until="networkidle")
+    writer = opened.locator(".widget[data-widget=writer]")
+    writer.scroll_into_view_if_needed()
+    opened.wait_for_selector(".widget.live")
+    opened.context.set_offline(True)
+    letters = "document.querySelector('.widget.live').innerText.length"
+    before = opened.evaluate(letters)
+    writer.get_by_role("button", name="Write").click()
+    opened.wait_for_function(f"{letters} > {before} + 20")
+    opened.locator("details.solution summary").first.click()
+    assert opened.locator("details.solution pre").first.is_visible()
+    assert opened.locator("article math").first.is_visible()
 
 
 @pytest.mark.parametrize("page", ["index", *CHAPTERS])
