@@ -38,7 +38,7 @@ from chapters import (
     executed_pages,
     imported_modules,
     read_page,
-)  # fmt: skip
+)
 from unrolled.widgets import MIME
 
 #: Where the publisher puts the notebooks, in the repository, for the services that open them there.
@@ -216,11 +216,8 @@ def _prepare(article: Tag, page: str, site: str) -> None:
     for needless in article.select(".headerlink, .downloads, .cell_output .output"):
         needless.decompose()
     for live in article.select(".widget"):
-        live.replace_with(
-            BeautifulSoup(
-                "<p><em>Here the page has a live model.</em></p>", "html.parser"
-            )
-        )
+        live.name = "em"
+        live.string = "Here the page has a live model."
     for link in article.select("a[href]"):
         if not re.match("https?:", link["href"]):
             if site:
@@ -272,9 +269,8 @@ def cells_of(page: str, out: Path, site: str) -> list[nbformat.NotebookNode]:
         )
 
     cells = []
-    for i, text in enumerate(
-        re.split(r"⟦(\d+)⟧", Markdown().convert_soup(article))
-    ):
+    pieces = re.split(r"⟦(\d+)⟧", Markdown().convert_soup(article))
+    for i, text in enumerate(pieces):  # text and numbers of code, by turns
         if i % 2:
             cells.append(code[int(text)])
         elif text.strip():
@@ -295,9 +291,7 @@ class Chapter(NamedTuple):
 
     title: str
     about: str
-    needed: dict[
-        str, str
-    ]  # packages of other people: name, and what to ask pip for
+    needed: dict[str, str]  # other people's packages: name, and what pip calls it
     package: list[str]  # cells that provide the package
     cells: list[nbformat.NotebookNode]  # those of the page
 
@@ -454,7 +448,6 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("repository", "", "html", str)
     app.connect("config-inited", check_repository)
     app.connect("html-page-context", offer)
-    app.connect(
-        "build-finished", write_downloads, priority=950
-    )  # of the finished pages
+    # After finishing.py: of the finished pages.
+    app.connect("build-finished", write_downloads, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
