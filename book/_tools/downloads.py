@@ -50,19 +50,34 @@ BINDER = "https://mybinder.org/v2/gh"
 FUTURE = "from __future__ import annotations"
 
 ABOUT = """\
-*From* Unrolled{where}. Text: CC BY 4.0. Code: MIT license, © 2026 the authors of Unrolled.
+From the book *Unrolled*{where}. Text: CC BY 4.0. Code: MIT license, © 2026 the authors of
+Unrolled. “Chapter 4” and the like are other chapters of the book.
 
 ## Before the first cell
 
 This file stands alone. The next cells hold those modules of the book's package, `unrolled`, that
-the chapter imports, and put them where Python finds them. Run them and read on: the functions that
-matter come again in the text, as cells of their own. What you change there holds for the cells
-below it. What functions of the package call is changed here.
+the chapter imports, and put them where Python finds them. Run them and read on.
+
+The functions that matter come again in the text, for reading. The package goes on using its own
+copies: to change what a chapter computes, change the function in the cell of its module, and run
+everything anew.{models}
 
 Python 3.11 or newer, and:
 
     pip install {needs}
 """
+
+MODELS = """
+
+A model of another chapter that is not on your machine yet is trained where it is first needed, and
+kept in `~/.cache/unrolled`."""
+
+UNBROKEN = "␠"  # a space at which no line ends: in formulas, while lines are filled
+
+LIVE = (
+    "On the book's web page a live model stands here. What the text says about typing, "
+    "sliders and bars refers to it."
+)
 
 INSTALL = """\
 import importlib.util
@@ -155,7 +170,7 @@ def set_up(modules: list[str]) -> list[str]:
     if "corpus" in modules:
         name = "data/shakespeare.txt.xz"
         content = base64.b64encode((PACKAGE / name).read_bytes()).decode()
-        lines = "\n".join(textwrap.wrap(content, 120))
+        lines = "\n".join(textwrap.wrap(content, 1000))
         cells.append(f"provide({name!r}, base64.b64decode('''\n{lines}\n'''))")
     return [cell.strip() for cell in cells]
 
@@ -171,6 +186,8 @@ class Markdown(MarkdownConverter):
 
         heading_style = ATX
         bullets = "-"
+        wrap = True
+        wrap_width = 96
 
     def convert_math(self, el: Tag, text: str, parent_tags: set) -> str:
         """A formula as it was written."""
@@ -181,7 +198,7 @@ class Markdown(MarkdownConverter):
             return f"\n\n$$\n{latex}{tag}\n$$\n\n"
         if el.find_parent("table"):
             latex = latex.replace("|", r"\vert ")  # it would end the cell
-        return f"${latex}$"
+        return f"${latex.replace(' ', UNBROKEN)}$"
 
     def convert_span(self, el: Tag, text: str, parent_tags: set) -> str:
         """Text; the number of a figure is bold, that of a formula stands in the formula."""
@@ -217,7 +234,14 @@ def _prepare(article: Tag, page: str, site: str) -> None:
         needless.decompose()
     for live in article.select(".widget"):
         live.name = "em"
-        live.string = "Here the page has a live model."
+        live.string = LIVE
+    for name in article.select(".source-caption .pre"):  # the file is not at hand
+        name.string = name.get_text().replace("code/unrolled/", "unrolled/")
+    for line in article.select(".provenance"):
+        said = line.get_text().partition(" They were")[0]
+        line.string = said.replace(
+            "The outputs on this page", "The book's own outputs"
+        )
     for link in article.select("a[href]"):
         if not re.match("https?:", link["href"]):
             if site:
@@ -232,12 +256,15 @@ def _references(article: Tag, bibliography: Tag) -> str:
         link["href"].partition("#")[2]
         for link in article.select("a[href*='bibliography.html#']")
     }
-    entries = [
-        entry.select_one("p").decode_contents()
+    entries = sorted(
+        (
+            entry.select_one(".label").get_text(),
+            entry.select_one("p").decode_contents(),
+        )
         for entry in bibliography.select(".citation")
         if entry["id"] in cited
-    ]
-    items = "".join(f"<li>{entry}</li>" for entry in entries)
+    )
+    items = "".join(f"<li>{entry}</li>" for _, entry in entries)
     return f"<h2>References</h2><ul>{items}</ul>" if entries else ""
 
 
@@ -269,7 +296,8 @@ def cells_of(page: str, out: Path, site: str) -> list[nbformat.NotebookNode]:
         )
 
     cells = []
-    pieces = re.split(r"⟦(\d+)⟧", Markdown().convert_soup(article))
+    markdown = Markdown().convert_soup(article).replace(UNBROKEN, " ")
+    pieces = re.split(r"⟦(\d+)⟧", markdown)
     for i, text in enumerate(pieces):  # text and numbers of code, by turns
         if i % 2:
             cells.append(code[int(text)])
@@ -306,12 +334,14 @@ def read_chapter(page: str, out: Path, site: str) -> Chapter:
     ]
     needed = needed_packages(code)
     about = ABOUT.format(
+        models=MODELS if "tutorial" in modules else "",
         where=f", <{site}>" if site else "",
         needs=" ".join(
             f'"{wish}"' if ">" in wish else wish for wish in needed.values()
         ),
     )
-    title, _, cells[0].source = cells[0].source.partition("\n")
+    title, _, text = cells[0].source.partition("\n")
+    cells[0].source = text.strip()
     return Chapter(title, about, needed, set_up(modules), cells)
 
 
@@ -335,8 +365,10 @@ def notebook(chapter: Chapter) -> nbformat.NotebookNode:
     for i, cell in enumerate(cells):
         cell["id"] = f"cell-{i}"  # the same at each build
         cell.metadata.pop("mystnb", None)
-        for output in cell.get("outputs", []):  # what only the page can show
-            output.get("data", {}).pop(MIME, None)
+        if "outputs" in cell:  # without what only the page can show
+            cell.outputs = [
+                o for o in cell.outputs if MIME not in o.get("data", {})
+            ]
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": python})
 
@@ -346,6 +378,7 @@ def script(chapter: Chapter) -> str:
     refuse = REFUSE.format(needed=_dictionary(chapter.needed)).strip()
     parts = [_comment(f"{chapter.title}\n\n{chapter.about}")]
     parts += [f"# %%\n{cell}" for cell in [refuse, *chapter.package]]
+    parts.append(_comment(chapter.title))  # again: the package is long
     for cell in chapter.cells:
         if cell.cell_type == "markdown":
             parts.append(_comment(cell.source))
