@@ -4,9 +4,11 @@
 document.addEventListener("DOMContentLoaded", () => {
   // What scrolls sideways can be reached, and only that.
   const watch = new ResizeObserver((seen) => {
-    for (const { target } of seen) {
-      if (target.scrollWidth > target.clientWidth + 1) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
+    // First measure all, then change: else the page is laid out anew for each.
+    const measured = seen.map(({ target }) => [target, target.scrollWidth > target.clientWidth + 1]);
+    for (const [target, scrolls] of measured) {
+      if (scrolls) target.tabIndex = 0;
+      else if (target.hasAttribute("tabindex")) target.removeAttribute("tabindex");
     }
   });
   document.querySelectorAll("article pre, article .math-block, article table.docutils")
