@@ -16,7 +16,6 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // On narrow screens two drawers hide behind labels of checkboxes. The labels become buttons, and
   // what is in a closed drawer is out of reach (see unrolled.css).
-  document.documentElement.classList.add("drawers");
   drawer("__navigation", "Chapters", ".sidebar-drawer");
   drawer("__toc", "On this page", ".toc-drawer");
 });

@@ -45,6 +45,7 @@ from chapters import (
 from environment import sees_gpu
 
 sys.path.insert(0, str(PACKAGE.parent))  # where no environment can be made
+from unrolled.corpus import load
 from unrolled.script import Parser, UserError
 
 # A process of its own asks about the machine: one that has asked JAX for the GPU keeps most of
@@ -217,6 +218,7 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     kernel.PageError
         If a cell fails. What was kept before stays.
     """
+    load()  # finds the words of the plays, once; else the first page to need them says that it does
     here = machine()
     mark = fingerprint(page, here["device"], here["budget"])
     made = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
