@@ -5,12 +5,15 @@ import functools
 import gzip
 import http.server
 import json
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
 PAGES = (
     "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
     *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
@@ -191,6 +194,42 @@ def test_what_scrolls_can_be_reached(visit):
         .filter((n) => !n.closest("details:not([open])"))
         .filter((n) => (n.scrollWidth > n.clientWidth + 1) !== (n.tabIndex === 0)).length"""
     opened.wait_for_function(f"({stuck})() === 0")
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_link_into_a_page_leads_to_its_place(visit, page):
+    opened = visit(page)
+    places = "[...document.querySelectorAll('section section')].map(({ id }) => id)"
+    ids = opened.evaluate(places)
+    late = ids[2 * len(ids) // 3]
+    opened.goto("about:blank")
+    opened.goto(f"{opened.asked[0]}#{late}", wait_until="networkidle")
+    top = "(id) => document.getElementById(id).getBoundingClientRect().top"
+    opened.wait_for_timeout(500)  # a live model may have come in between
+    assert 0 <= opened.evaluate(top, late) < 100
+
+
+def test_the_class_of_the_root_stays_from_first_to_last(visit):
+    opened = visit("gru-and-lstm")
+    before = opened.evaluate("document.querySelector('head script').textContent")
+    assert before == 'document.documentElement.className = "drawers"'
+    assert opened.evaluate("document.documentElement.className") == "drawers"
+
+
+def test_dots_of_figures_are_circles():
+    curve = "C 1 2 3 4 5 6 \n" * 8
+    dots = (
+        f'<path id="dot" d="M 0 1.5 \n{curve}z\n" style="stroke: #fff"/>'
+        '<use xlink:href="#dot" x="3" y="4" style="fill: #000"/>'
+        '<use xlink:href="#tick" x="5" y="6" style="fill: #000"/>'
+    )
+    from finishing import _light_figure
+
+    light = _light_figure(dots)
+    assert (
+        '<circle cx="3" cy="4" r="1.5" style="fill: #000; stroke: #fff"/>' in light
+    )
+    assert '<use xlink:href="#tick"' in light
 
 
 def test_every_page_has_a_description_of_its_own(visit):
