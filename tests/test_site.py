@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
+from chapters import ROOT
+from finishing import _light_figure
 
-sys.path.insert(0, str(ROOT / "book" / "_tools"))
 PAGES = (
     "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
     *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
@@ -223,8 +224,6 @@ def test_dots_of_figures_are_circles():
         '<use xlink:href="#dot" x="3" y="4" style="fill: #000"/>'
         '<use xlink:href="#tick" x="5" y="6" style="fill: #000"/>'
     )
-    from finishing import _light_figure
-
     light = _light_figure(dots)
     assert (
         '<circle cx="3" cy="4" r="1.5" style="fill: #000; stroke: #fff"/>' in light

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
@@ -164,25 +166,30 @@ def _write_style_sheet(out: Path) -> None:
     )
 
 
+def _rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Change a file; one that is as it should be keeps its date."""
+    before = path.read_text(encoding="utf-8")
+    if (after := change(before)) != before:
+        path.write_text(after, encoding="utf-8")
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """Finish all pages that were written."""
+    """Finish all pages that were written, and their figures."""
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
     if app.builder.name == "html":
         _write_style_sheet(out)
         for figure in (out / "_images").glob("*.svg"):
-            before = figure.read_text(encoding="utf-8")
-            if (text := _light_figure(before)) != before:
-                figure.write_text(text, encoding="utf-8")
+            _rewrite(figure, _light_figure)
+
+    def finished(text: str, page: Path) -> str:
+        text = _light_code(_room_for_figures(repaired(text), page.parent))
+        return _one_style_sheet(text, page, out)
+
     for page in out.rglob("*.html"):
-        if "_static" in page.parts:
-            continue
-        before = page.read_text(encoding="utf-8")
-        text = _light_code(_room_for_figures(repaired(before), page.parent))
-        text = _one_style_sheet(text, page, out)
-        if text != before:
-            page.write_text(text, encoding="utf-8")
+        if "_static" not in page.parts:
+            _rewrite(page, partial(finished, page=page))
 
 
 def setup(app: Sphinx) -> dict:
