@@ -13,6 +13,12 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   document.querySelectorAll("article pre, article .math-block, article table.docutils")
     .forEach((node) => watch.observe(node));
+  // What waited for its turn (see unrolled.css) is measured when it is there.
+  document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
+    if (skipped) return;
+    watch.unobserve(target);
+    watch.observe(target);
+  }, true);
 
   // On narrow screens two drawers hide behind labels of checkboxes. The labels become buttons, and
   // what is in a closed drawer is out of reach (see unrolled.css).

@@ -111,11 +111,14 @@ def _room_for_figures(text: str, folder: Path) -> str:
 def _light_code(text: str) -> str:
     """Leave out the marks of words in blocks of code that have the color of the block itself.
 
-    They are half of all elements of a chapter: without them the browser is sooner done.
+    They are half of all elements of a chapter: without them the browser is sooner done. And say how
+    many lines a block has, so that it has its height before it is drawn (see unrolled.css).
     """
 
     def lighten(block: re.Match) -> str:
-        return re.sub(r'<span class="(?:n|nn|p|w)">([^<]*)</span>', r"\1", block[0])
+        code = re.sub(r'<span class="(?:n|nn|p|w)">([^<]*)</span>', r"\1", block[0])
+        lines = block[0].count("\n")
+        return code.replace("<pre>", f'<pre style="--lines: {lines}">', 1)
 
     return re.sub(
         r'<div class="highlight"><pre>.*?</pre>', lighten, text, flags=re.S
