@@ -205,7 +205,8 @@ def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(
             await new Promise((done) => setTimeout(done, 100));
             const scrolls = node.scrollWidth > node.clientWidth + 1;
             if (scrolls !== (node.tabIndex === 0)) stuck.push(node.textContent);
-            if (node.matches("pre") && Math.abs(height(node) - before[i]) > 1) moved.push(node.textContent);
+            const moves = Math.abs(height(node) - before[i]) > 1;
+            if (node.matches("pre") && moves) moved.push(node.textContent);
           }
           return { count: nodes.length, stuck, moved };
         }"""
