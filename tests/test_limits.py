@@ -1,8 +1,12 @@
 """What a device does at best, and how many pieces a computation has."""
 
+import os
+import sys
+
 import numpy as np
 import pytensor.tensor as pt
 import pytest
+from support import run
 
 from unrolled import backend, limits
 from unrolled.batches import Batch
@@ -50,3 +54,22 @@ def test_the_roof_is_above_what_is_measured_under_it(monkeypatch):
     seconds = backend.measure(lambda: a @ a).fastest
     assert 2 * 300**3 / seconds < 4 * found.operations
     assert 1e9 < found.bytes < 1e13
+
+
+def test_the_roof_is_that_of_the_device_asked_for():
+    # Of two devices the second is asked for; what is measured must not run on JAX's default.
+    script = """
+import types, jax
+from unrolled import backend, limits
+used = []
+backend.jax_device = lambda on=None: jax.devices()[1]
+def measure(call, repeats):
+    used.append(call().devices())
+    return types.SimpleNamespace(median=1.0)
+backend.measure = measure
+limits.roof("cpu")
+assert used == [{jax.devices()[1]}] * 2, used
+"""
+    two = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = run(sys.executable, "-c", script, env=two)
+    assert done.returncode == 0, done.stderr

@@ -40,8 +40,11 @@ def roof(on: str | None = None) -> Roof:
     side, long = {"cpu": (1500, 100_000_000), "gpu": (8192, 400_000_000)}[
         on or backend.device()
     ]
-    with jax.default_device(backend.jax_device(on)):
-        square, array = jnp.ones((side, side), "float32"), jnp.ones(long, "float32")
+    # Bound to the device: what is merely made there is computed with on JAX's default device.
+    place = backend.jax_device(on)
+    square, array = (
+        jnp.ones(shape, "float32", device=place) for shape in ((side, side), long)
+    )
     product, negate = jax.jit(jnp.matmul), jax.jit(jnp.negative, donate_argnums=0)
 
     def pass_over():
