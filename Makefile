@@ -32,7 +32,7 @@ endif
 
 SOURCES := -c . -d _build/doctrees book
 EPUB    := _build/html/downloads/unrolled.epub
-CODE    := code tests book/_tools benchmarks conf.py
+CODE    := code tests book/_ext tools benchmarks conf.py
 
 .PHONY: help html test freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
@@ -41,7 +41,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
-	@$(PY) book/_tools/execute.py --execute "$(EXECUTE)"
+	@$(PY) tools/execute.py --execute "$(EXECUTE)"
 	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html $(SOURCES) _build/html
 	@$(MAKE) -s --no-print-directory $(EPUB)
@@ -60,14 +60,14 @@ test: test-environment ## check the code and run all tests
 	@$(PY) -m pytest -n auto --dist loadfile
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
-	@$(PY) book/_tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
+	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
 
 serve: html ## show the book at http://127.0.0.1:8000, and build and load it anew on save (PORT=8000)
 	@$(PY) -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null || \
 	    { echo "Error: port $(PORT) cannot be used: choose another with PORT=" >&2; exit 2; }
 	@$(PY) -m sphinx_autobuild --port $(PORT) --no-initial --watch code --watch conf.py \
 	    --ignore "*/_frozen/*" --ignore "*/__pycache__/*" \
-	    --pre-build '$(PY) book/_tools/execute.py --execute "$(EXECUTE)"' \
+	    --pre-build '$(PY) tools/execute.py --execute "$(EXECUTE)"' \
 	    -q -b html $(SOURCES) _build/html
 
 scripts-help: environment ## print the options of each script in code/
@@ -100,7 +100,7 @@ ifneq ($(strip $(VENV)),)
 define ENVIRONMENT
 @for python in $(PY) "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
     if "$$python" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
-        exec "$$python" -I book/_tools/environment.py "$(VENV)" $(1); \
+        exec "$$python" -I tools/environment.py "$(VENV)" $(1); \
     fi; \
 done; \
 echo "Error: there is no python3 here: install Python 3.11 to 3.13, or name it with PYTHON=" >&2; \

@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent
-sys.path[:0] = [str(ROOT / "book" / "_tools"), str(ROOT / "code")]
+sys.path[:0] = [str(ROOT / part) for part in ("book/_ext", "tools", "code")]
 
 import unrolled  # noqa: E402
-from chapters import BUILD  # noqa: E402
+from pages import BUILD  # noqa: E402
 
 # The styles for code set up logging when they are loaded, and PyTensor would tell everything.
 logging.getLogger("pytensor").setLevel(logging.WARNING)
@@ -31,18 +31,15 @@ extensions = [
     "unrolled_sphinx",
     "finishing",
     "previews",
-    "ebook",
+    "epub",
     "downloads",
 ]
 if (ROOT / ".git").exists():  # says when each page changed last
     extensions.append("sphinx_last_updated_by_git")
-exclude_patterns = ["_frozen", "_tools", "_static"]
-suppress_warnings = [
-    "mystnb.unknown_mime_type",
-    "git",
-]  # a shallow clone has no dates
+exclude_patterns = ["_frozen", "_ext", "_static"]
+suppress_warnings = ["mystnb.unknown_mime_type", "git"]  # a shallow clone has no dates
 
-# Chapters are executed by book/_tools/execute.py, which knows when they are out of date, and
+# Chapters are executed by tools/execute.py, which knows when they are out of date, and
 # MyST-NB finds their outputs in its cache.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "cache")

@@ -66,15 +66,13 @@ class Contestant:
                 env={**os.environ, **ours, **variables},
             )
         except OSError as error:
-            raise UserError(
-                f"{name}: cannot run {python}: {error.strerror}"
-            ) from error
+            raise UserError(f"{name}: cannot run {python}: {error.strerror}") from error
         try:
             self.loss = float(self.process.stdout.readline())
         except ValueError:
-            last = (
-                self.process.communicate()[1].strip() or "no output"
-            ).splitlines()[-1]
+            last = (self.process.communicate()[1].strip() or "no output").splitlines()[
+                -1
+            ]
             raise UserError(f"{name}: {python}: {last}") from None
 
     def take(self, steps: int) -> list[float]:

@@ -53,9 +53,7 @@ def read_text(sentences: int, words: int) -> tuple[int, Batches, Batches]:
     text = corpus.load()
     train = text.train[: sentences or None]
     vocabulary = Vocabulary.build(train, words)
-    parts = (
-        [vocabulary.encode(s) for s in part] for part in (train, text.validation)
-    )
+    parts = ([vocabulary.encode(s) for s in part] for part in (train, text.validation))
     training, validation = map(Batches, parts)
     return len(vocabulary), training, validation
 
@@ -117,39 +115,29 @@ def peer(python: str, problem: Path, cell: str) -> Iterator[tuple[float, float]]
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     except OSError as error:
-        raise UserError(
-            f"PyTorch: cannot run {python}: {error.strerror}"
-        ) from error
+        raise UserError(f"PyTorch: cannot run {python}: {error.strerror}") from error
     with process:
         for line in process.stdout:
             loss, seconds = map(float, line.split())
             yield loss, seconds
         errors = process.stderr.read().strip()
     if process.returncode:
-        raise UserError(
-            f"PyTorch: {python}: {(errors or 'failed').splitlines()[-1]}"
-        )
+        raise UserError(f"PyTorch: {python}: {(errors or 'failed').splitlines()[-1]}")
 
 
-def report(
-    ours: list[tuple[float, float]], theirs: list[tuple[float, float]]
-) -> None:
+def report(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> None:
     """Print an epoch a line, and what became of the target."""
     print_machine()
     print(f"{'validation perplexity':>24}{'ours':>10}{'seconds':>9}", end="")
     print(f"{'PyTorch':>10}{'seconds':>9}{'apart':>9}" if theirs else "")
     apart = []
     for epoch, (loss, seconds) in enumerate(ours):
-        print(
-            f"{f'epoch {epoch + 1}':>24}{math.exp(loss):10.2f}{seconds:9.1f}",
-            end="",
-        )
+        print(f"{f'epoch {epoch + 1}':>24}{math.exp(loss):10.2f}{seconds:9.1f}", end="")
         if theirs:
             other, their_seconds = theirs[epoch]
             apart.append(math.exp(loss - other) - 1)
             print(
-                f"{math.exp(other):10.2f}{their_seconds:9.1f}{apart[-1]:9.3%}",
-                end="",
+                f"{math.exp(other):10.2f}{their_seconds:9.1f}{apart[-1]:9.3%}", end=""
             )
         print()
     if theirs:
@@ -165,9 +153,7 @@ def main() -> None:
     C, training, validation = read_text(options.sentences, options.words)
     settings = Settings(C, options.hidden, options.hidden, options.cell)
     start = initialize(settings)
-    print(
-        f"{training.tokens:,} words an epoch, {len(training)} batches", flush=True
-    )
+    print(f"{training.tokens:,} words an epoch, {len(training)} batches", flush=True)
     theirs = []
     with tempfile.TemporaryDirectory() as folder:
         if options.torch:

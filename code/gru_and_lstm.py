@@ -88,8 +88,7 @@ def main() -> None:
         if name in training.Options._fields and value is not None
     }
     options = training.Options(
-        **{"rate": training.RATES[chosen.optimizer], **given},
-        embedding=chosen.hidden,
+        **{"rate": training.RATES[chosen.optimizer], **given}, embedding=chosen.hidden
     )
     vocabulary = Vocabulary.build(plays.train, options.vocabulary)
     encoded, held_out = (
@@ -101,9 +100,7 @@ def main() -> None:
         for order, name in ((2, "bigram"), (3, "trigram"))
     }
     for name, value in baselines.items():
-        print(
-            f"{name}: validation loss {np.log(value):.3f}, perplexity {value:.1f}"
-        )
+        print(f"{name}: validation loss {np.log(value):.3f}, perplexity {value:.1f}")
     histories = {}
     for cell in chosen.cells:
         done = training.fit(plays, options._replace(cell=cell))

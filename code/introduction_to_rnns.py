@@ -25,9 +25,7 @@ TASKS = {
 def main() -> None:
     """Read the options, train once for each difficulty, report."""
     parser = script.options(__doc__, "figures/introduction-to-rnns")
-    parser.add_argument(
-        "--task", choices=TASKS, default="echo", help="what to learn"
-    )
+    parser.add_argument("--task", choices=TASKS, default="echo", help="what to learn")
     parser.add_argument(
         "--difficulties",
         type=script.whole(1),

@@ -43,9 +43,7 @@ def main() -> None:
     np.seterr(all="ignore")  # a loss that overflows is reported below, in words
 
     X, y = make_moons(chosen.points, noise=chosen.noise, random_state=chosen.seed)
-    X_new, y_new = make_moons(
-        5000, noise=chosen.noise, random_state=chosen.seed + 1
-    )
+    X_new, y_new = make_moons(5000, noise=chosen.noise, random_state=chosen.seed + 1)
 
     network = initialize(2, chosen.hidden, 2, chosen.seed)
     passes, losses = [], []
@@ -61,12 +59,8 @@ def main() -> None:
 
     print(f"loss after {passes[0]:,} pass: {losses[0]:.6f}")
     print(f"loss after {passes[-1]:,} passes: {losses[-1]:.6f}")
-    print(
-        f"right on the {len(X):,} points learned from: {accuracy(network, X, y):.1%}"
-    )
-    print(
-        f"right on {len(X_new):,} new points: {accuracy(network, X_new, y_new):.1%}"
-    )
+    print(f"right on the {len(X):,} points learned from: {accuracy(network, X, y):.1%}")
+    print(f"right on {len(X_new):,} new points: {accuracy(network, X_new, y_new):.1%}")
 
     figure, ax = plt.subplots()
     plotting.loss_curve(ax, {f"H = {chosen.hidden}": (passes, losses)})

@@ -12,15 +12,7 @@ matplotlib.use("Agg")  # figures become files; no window, no screen needed
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import (
-    backend,
-    corpus,
-    numpy_rnn,
-    plotting,
-    sampling,
-    script,
-    training,
-)
+from unrolled import backend, corpus, numpy_rnn, plotting, sampling, script, training
 from unrolled.batches import Batch
 from unrolled.language_model import LanguageModel, Settings
 from unrolled.ngrams import KneserNey
@@ -49,8 +41,7 @@ def compare_speed(C: int, H: int, repeats: int, picture) -> None:
     x, y, _ = random_batch(C, 1)
     by_hand = numpy_rnn.initialize(C, H)
     t = backend.measure(
-        lambda: numpy_rnn.step(by_hand, x[:, 0], y[:, 0], 0.0, truncation=4),
-        repeats,
+        lambda: numpy_rnn.step(by_hand, x[:, 0], y[:, 0], 0.0, truncation=4), repeats
     ).median
     print(f"one sentence of {STEPS} words by hand: {1e3 * t:.2f} ms")
     model = LanguageModel(Settings(C, H))
@@ -70,9 +61,7 @@ def draw_history(history, baselines, picture) -> None:
     epochs = [row["epoch"] for row in history]
     figure, ax = plt.subplots()
     for key, label in (("loss", "training"), ("validation", "validation")):
-        ax.semilogy(
-            epochs, [np.exp(row[key]) for row in history], "-o", label=label
-        )
+        ax.semilogy(epochs, [np.exp(row[key]) for row in history], "-o", label=label)
     for name, perplexity in baselines.items():
         ax.axhline(perplexity, color=plotting.GRAY, linewidth=1)
         ax.text(epochs[-1], perplexity, name, ha="right", va="bottom")
@@ -112,10 +101,7 @@ def main() -> None:
     plays = corpus.load()
     plays = plays._replace(train=plays.train[: chosen.sentences])
     compare_speed(
-        chosen.vocabulary,
-        chosen.hidden,
-        chosen.repeats,
-        chosen.output / "speed.png",
+        chosen.vocabulary, chosen.hidden, chosen.repeats, chosen.output / "speed.png"
     )
     given = {k: v for k, v in vars(chosen).items() if k in default._fields}
     options = default._replace(**given, embedding=chosen.hidden)

@@ -67,9 +67,7 @@ def main() -> None:
 
     figure, ax = plt.subplots(figsize=(6.4, 2.2))
     ax.barh(
-        list(times),
-        [1e3 * t.median for t in times.values()],
-        color=plotting.COLORS[0],
+        list(times), [1e3 * t.median for t in times.values()], color=plotting.COLORS[0]
     )
     ax.set(xlabel="milliseconds per step")
     print("wrote", plotting.save(figure, chosen.output / "step-times.png"))

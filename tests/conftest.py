@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from support import clean_environment, run
 
+from support import clean_environment, run
 from unrolled import backend, widgets
 
 ROOT = Path(__file__).parents[1]
@@ -18,10 +18,7 @@ WIDGETS = ROOT / "book" / "_static" / "widgets"
 def pytest_configure(config):
     # When PyTensor loads Numba, it turns off two of its warnings as mistaken. The filters of
     # pytest come before those of PyTensor, so they have to say it too.
-    for message in (
-        "is faster on contiguous arrays",
-        "Cannot cache compiled function",
-    ):
+    for message in ("is faster on contiguous arrays", "Cannot cache compiled function"):
         config.addinivalue_line("filterwarnings", f"ignore:.*{message}")
 
 
@@ -55,7 +52,7 @@ def make_book(folder: Path) -> None:
     environment = clean_environment(UNROLLED_BUILD=str(folder))
     # Kernels bring their own display; MPLBACKEND would take it from them.
     del environment["MPLBACKEND"]
-    executed = run(sys.executable, ROOT / "book/_tools/execute.py", env=environment)
+    executed = run(sys.executable, ROOT / "tools/execute.py", env=environment)
     assert executed.returncode == 0, executed.stderr
     for builder in ("html", "epub"):
         built = run(

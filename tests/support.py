@@ -47,9 +47,7 @@ def float64_in(compiled):
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without what a developer may have set."""
     kept = {
-        k: v
-        for k, v in os.environ.items()
-        if not k.startswith(("UNROLLED", "PYTHON"))
+        k: v for k, v in os.environ.items() if not k.startswith(("UNROLLED", "PYTHON"))
     }
     return {**kept, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
 

@@ -203,9 +203,7 @@ class Slow:
 
 def test_measure_counts_its_calls_and_waits_for_each():
     calls, Slow.waits = [], 0
-    timing = backend.measure(
-        lambda: calls.append(1) or Slow(), repeats=5, warm_up=2
-    )
+    timing = backend.measure(lambda: calls.append(1) or Slow(), repeats=5, warm_up=2)
     assert len(calls) == 7
     assert Slow.waits == 7
     assert timing.repeats == 5
@@ -214,9 +212,7 @@ def test_measure_counts_its_calls_and_waits_for_each():
 
 def test_measure_does_not_count_the_warm_up():
     seconds = iter([0.2, 0, 0, 0])
-    timing = backend.measure(
-        lambda: time.sleep(next(seconds)), repeats=3, warm_up=1
-    )
+    timing = backend.measure(lambda: time.sleep(next(seconds)), repeats=3, warm_up=1)
     assert timing.slowest < 0.2
 
 

@@ -13,9 +13,7 @@ from unrolled.vocabulary import END, PADDING, START, Vocabulary
 def sentences_of(lengths):
     """Sentences of given lengths, in which no word comes twice: it tells where it is from."""
     ends = 4 + np.cumsum(lengths)
-    return [
-        np.arange(end - n, end, dtype=np.int32) for n, end in zip(lengths, ends)
-    ]
+    return [np.arange(end - n, end, dtype=np.int32) for n, end in zip(lengths, ends)]
 
 
 def some(N=200, longest=30, seed=0):
@@ -227,9 +225,7 @@ def test_skip_does_not_make_what_it_skips(monkeypatch):
     batches = Batches(some(), B=16, buckets=4)
     made = []
     real = Batches._batch
-    monkeypatch.setattr(
-        Batches, "_batch", lambda *all: made.append(1) or real(*all)
-    )
+    monkeypatch.setattr(Batches, "_batch", lambda *all: made.append(1) or real(*all))
     list(batches.epoch(1, 2, skip=len(batches) - 2))
     assert len(made) == 2
 

@@ -11,11 +11,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_tools"))
-from support import clean_environment, run  # noqa: E402
+from pages import executed_pages
+from support import clean_environment, run
 
-from chapters import executed_pages  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 CHAPTERS = (
     "network-from-scratch",
@@ -35,13 +34,7 @@ COLUMNS = 88
 def pages(build) -> dict[str, BeautifulSoup]:
     """The built pages by name, such as ``appendix/api``."""
     html = build / "html"
-    skipped = (
-        "_static",
-        "404",
-        "genindex",
-        "search",
-        "py-modindex",
-    )
+    skipped = ("_static", "404", "genindex", "search", "py-modindex")
     return {
         str(path.relative_to(html).with_suffix("")): BeautifulSoup(
             path.read_text(encoding="utf-8"), "html.parser"
@@ -119,9 +112,7 @@ def test_the_colophon_lists_every_executed_page(pages):
     for page in executed_pages():
         here = os.path.relpath(f"{page}.html", "appendix")
         assert here in linked or f"{here}#" in linked, f"{page} not in {linked}"
-    assert re.search(
-        r"Made with .*PyTensor 3\.\d+\.\d+, Python 3", colophon.get_text()
-    )
+    assert re.search(r"Made with .*PyTensor 3\.\d+\.\d+, Python 3", colophon.get_text())
 
 
 def test_outputs_carry_no_machine_paths(build):
@@ -139,8 +130,7 @@ def test_outputs_carry_no_machine_paths(build):
 def test_no_link_is_dead(pages, build):
     html = build / "html"
     anchors = {
-        name: {tag["id"] for tag in page.select("[id]")}
-        for name, page in pages.items()
+        name: {tag["id"] for tag in page.select("[id]")} for name, page in pages.items()
     }
     dead = []
     for name, page in pages.items():
@@ -154,16 +144,10 @@ def test_no_link_is_dead(pages, build):
                 dead.append((name, link["href"]))
                 continue
             where = (
-                str(target.relative_to(html).with_suffix(""))
-                if address.path
-                else name
+                str(target.relative_to(html).with_suffix("")) if address.path else name
             )
             known = anchors.get(where)
-            if (
-                address.fragment
-                and known
-                and unquote(address.fragment) not in known
-            ):
+            if address.fragment and known and unquote(address.fragment) not in known:
                 dead.append((name, link["href"]))
     assert not dead
 
@@ -212,9 +196,7 @@ def test_pages_ask_no_third_party(pages, build):
             assert not urlsplit(address).netloc, f"{name}: {tag}"
     for style in (build / "html" / "_static").rglob("*.css"):
         text = style.read_text(encoding="utf-8")
-        assert not re.search(r"""(url\(|@import)\s*["']?(https?:)?//""", text), (
-            style
-        )
+        assert not re.search(r"""(url\(|@import)\s*["']?(https?:)?//""", text), style
 
 
 def test_mathematics_is_mathml(pages):
@@ -237,7 +219,7 @@ def test_nothing_is_left_unresolved(pages):
 def test_a_second_run_executes_nothing(build):
     done = run(
         sys.executable,
-        ROOT / "book/_tools/execute.py",
+        ROOT / "tools/execute.py",
         env=clean_environment(UNROLLED_BUILD=str(build)),
     )
     assert done.returncode == 0

@@ -2,12 +2,12 @@
 
 from functools import cache
 
-import by_hand
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 
+import by_hand
 from unrolled import backend
 from unrolled.cells import CELLS, OPEN
 from unrolled.gradient_check import check_gradients, relative_error

@@ -86,17 +86,12 @@ def test_a_changed_byte_is_noticed_or_does_not_matter(tmp_path):
         try:
             arrays, _ = checkpoint.load(path)
         except UserError as error:
-            assert (
-                str(error)
-                == f"{path}: is damaged, or no checkpoint of this program"
-            )
+            assert str(error) == f"{path}: is damaged, or no checkpoint of this program"
             damaged.append(place)
             continue
         # Such as the time of day in the archive's list; or the length of that list, which no
         # checksum protects: then a model lacks parameters.
-        assert all(
-            np.array_equal(value, good[name]) for name, value in arrays.items()
-        )
+        assert all(np.array_equal(value, good[name]) for name, value in arrays.items())
         if arrays.keys() != good.keys():
             assert "holds no model" in fails(path, training.load)
     assert len(damaged) > len(content) / 6
@@ -134,8 +129,7 @@ def strange_files(folder):
     nameless = json.dumps({"format": "unrolled checkpoint"})
     np.savez(folder / "no version.npz", about=np.array(nameless))
     np.savez(
-        folder / "pickled.npz",
-        about=np.array([Trap(folder / "sprung")], dtype=object),
+        folder / "pickled.npz", about=np.array([Trap(folder / "sprung")], dtype=object)
     )
     np.savez(folder / "deep.npz", about=np.array("[" * 100_000))
     with open(folder / "array.npz", "wb") as file:
@@ -152,9 +146,7 @@ def test_what_is_no_checkpoint_is_refused(load, tmp_path):
     assert len(files) == 13
     for path in files:
         # Of a folder, a trained model is its file best.npz.
-        named = (
-            path / "best.npz" if path.is_dir() and load is training.load else path
-        )
+        named = path / "best.npz" if path.is_dir() and load is training.load else path
         with pytest.raises(UserError) as caught:
             load(path)
         assert str(caught.value).startswith(f"{named}: ")
@@ -231,9 +223,7 @@ def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
             return True
         return False
 
-    memory = {
-        f"velocity/{name}": np.zeros_like(p) for name, p in parameters.items()
-    }
+    memory = {f"velocity/{name}": np.zeros_like(p) for name, p in parameters.items()}
     assert not refused(memory)
     assert not refused({})  # the best model goes without
     assert not refused({}, "adam")
@@ -304,10 +294,7 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
         with pytest.raises(UserError, match="cannot be written") as caught:
             checkpoint.save(path, ARRAYS, ABOUT)
         assert str(path) in str(caught.value)
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "file",
-        "folder.npz",
-    ]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder.npz"]
 
 
 def test_an_interruption_leaves_no_part(path, monkeypatch):

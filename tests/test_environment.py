@@ -42,9 +42,7 @@ def write_wheel(folder, name, version):
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     kind = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(
-        folder / f"{name}-{version}-py3-none-any.whl", "w"
-    ) as wheel:
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}.py", f"version = {version}\n")
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", kind)
@@ -53,8 +51,8 @@ def write_wheel(folder, name, version):
 
 def build_house(folder):
     """The Makefile and environment.py, with next to nothing to install."""
-    (folder / "book" / "_tools").mkdir(parents=True)
-    for name in ("Makefile", "book/_tools/environment.py"):
+    (folder / "tools").mkdir(parents=True)
+    for name in ("Makefile", "tools/environment.py"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("brick", "tile", "house"):
         write_wheel(folder / "wheels", name, 1)
@@ -88,11 +86,7 @@ def make(folder, *arguments, pythons=None, **variables):
         **variables,
     }
     return subprocess.run(
-        [MAKE, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
+        [MAKE, *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
 
 
@@ -186,7 +180,7 @@ def test_folder_of_something_else_is_left_alone(bare):
 
 
 def test_old_pythons_can_read_the_script():
-    source = (ROOT / "book" / "_tools" / "environment.py").read_text()
+    source = (ROOT / "tools" / "environment.py").read_text()
     ast.parse(source, feature_version=(3, 6))
 
 

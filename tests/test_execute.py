@@ -16,9 +16,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import execute
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_tools"))
-import execute  # noqa: E402
 
 HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# A page\n\n"
 CELL = "```{code-cell} ipython3\n%s\n```\n"
@@ -31,8 +31,8 @@ class Book:
         self.folder = folder
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "code", folder / "code", ignore=ignored)
-        tools = folder / "book" / "_tools"
-        shutil.copytree(ROOT / "book" / "_tools", tools, ignore=ignored)
+        (folder / "book").mkdir()
+        shutil.copytree(ROOT / "tools", folder / "tools", ignore=ignored)
         self.write("one", "1 + 1")
         self.write("two", "2 + 2")
 
@@ -43,7 +43,7 @@ class Book:
     def command(self, *options, **variables):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("UNROLLED")}
         return {
-            "args": [sys.executable, "book/_tools/execute.py", *options],
+            "args": [sys.executable, "tools/execute.py", *options],
             "cwd": self.folder,
             "env": {**kept, "UNROLLED_BUDGET": "smoke", **variables},
             "text": True,
@@ -156,9 +156,7 @@ def test_words_and_captions_leave_frozen_outputs_alone(book):
     book.execute("--freeze")
     page = book.folder / "book" / "one.md"
     page.write_text(page.read_text().replace("# A page", "# A better page"))
-    page.write_text(
-        page.read_text().replace("ipython3\n", "ipython3\n:tags: [a]\n\n")
-    )
+    page.write_text(page.read_text().replace("ipython3\n", "ipython3\n:tags: [a]\n\n"))
     assert book.execute("--execute", "never").returncode == 0
     code = [c for c in book.shown("one")["cells"] if c["cell_type"] == "code"]
     assert code[0]["metadata"]["tags"] == ["a"]
@@ -200,9 +198,7 @@ def test_a_killed_run_loses_only_the_chapter_in_progress(book, how):
     book.execute("--freeze")
     old = book.frozen("two").read_bytes()
     book.write("one", "1 + 2")
-    slow = (
-        "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
-    )
+    slow = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
     book.write("two", slow, "time.sleep(600)")
     pid = book.folder / "book" / "pid"
     running = subprocess.Popen(

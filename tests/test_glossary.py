@@ -35,9 +35,7 @@ def glossary() -> list[tuple[list[str], str]]:
     for block in body.strip().split("\n\n"):
         lines = block.splitlines()
         terms = [line for line in lines if not line.startswith("  ")]
-        entries.append(
-            (terms, " ".join(line.strip() for line in lines[len(terms) :]))
-        )
+        entries.append((terms, " ".join(line.strip() for line in lines[len(terms) :])))
     return entries
 
 

@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from unrolled.gradient_check import (
-    check_gradients,
-    numerical_gradient,
-    relative_error,
-)
+from unrolled.gradient_check import check_gradients, numerical_gradient, relative_error
 
 RANDOM = np.random.RandomState(0)
 
@@ -44,9 +40,7 @@ def test_numerical_gradient_leaves_its_argument_alone():
 
 
 def test_numerical_gradient_of_whole_numbers():
-    assert numerical_gradient(lambda x: (x**2).sum(), [1, 2]) == pytest.approx(
-        [2, 4]
-    )
+    assert numerical_gradient(lambda x: (x**2).sum(), [1, 2]) == pytest.approx([2, 4])
 
 
 def test_relative_error():
@@ -67,9 +61,7 @@ def test_relative_error_of_two_shapes():
 @pytest.mark.parametrize("first", [True, False])
 def test_a_gradient_that_is_not_a_number_is_never_right(first):
     broken, whole = np.array([1.0, np.nan]), np.array([1.0, 2.0])
-    error = (
-        relative_error(broken, whole) if first else relative_error(whole, broken)
-    )
+    error = relative_error(broken, whole) if first else relative_error(whole, broken)
     assert not error < 1
 
 

@@ -16,10 +16,7 @@ def model_of(cell, D=3):
     weights = initialize(settings, seed=1)
     return LanguageModel(
         settings,
-        {
-            name: p + 0.3 * random.normal(size=p.shape)
-            for name, p in weights.items()
-        },
+        {name: p + 0.3 * random.normal(size=p.shape) for name, p in weights.items()},
     )
 
 
@@ -80,9 +77,7 @@ def test_error_norms_of_a_plain_network_are_those_by_hand(words, float64):
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_error_norms_of_gated_cells_against_finite_differences(
-    cell, words, float64
-):
+def test_error_norms_of_gated_cells_against_finite_differences(cell, words, float64):
     model, x, y = model_of(cell), words[0, :, :1], words[1, :, :1]
     found = inside.error_norms(model, x, y)
     carried = [model.start(1)]
@@ -112,8 +107,7 @@ def test_tell_tale_units_follow_their_feature():
     assert found["down"][1] == pytest.approx(-1)
     # A unit that never changes follows nothing.
     assert (
-        inside.tell_tale_units(np.ones((9, 2)), {"any": np.arange(9.0)})["any"][1]
-        == 0
+        inside.tell_tale_units(np.ones((9, 2)), {"any": np.arange(9.0)})["any"][1] == 0
     )
 
 
@@ -124,9 +118,7 @@ def test_neighbors_point_in_the_same_direction():
 
 def test_features_of_a_speech():
     text = "ANN\nSo, I am."
-    told = {
-        name: f(text).astype(int).tolist() for name, f in inside.FEATURES.items()
-    }
+    told = {name: f(text).astype(int).tolist() for name, f in inside.FEATURES.items()}
     assert told == {
         "in the speaker's name": [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         "characters since the line began": [1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -140,10 +132,7 @@ def test_features_of_a_speech():
 @pytest.mark.parametrize(
     ("draw", "labels"),
     [
-        (
-            diagrams.lstm_cell,
-            ["$f$", "$i$", "$g$", "$o$", "$c_t$", "$s_t$", "$x_t$"],
-        ),
+        (diagrams.lstm_cell, ["$f$", "$i$", "$g$", "$o$", "$c_t$", "$s_t$", "$x_t$"]),
         (diagrams.gru_cell, ["$r$", "$z$", "$h$", "$s_{t-1}$", "$s_t$", "$x_t$"]),
     ],
 )

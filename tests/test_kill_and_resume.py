@@ -163,9 +163,7 @@ def suffer(text, folder, ordeal, seed):
             time.sleep(chance.uniform(0, 0.5))
             wait_for(part, process, since=stamp(part))
         else:
-            time.sleep(
-                chance.uniform(0, 1.5) if kills % 3 else chance.uniform(0, 0.3)
-            )
+            time.sleep(chance.uniform(0, 1.5) if kills % 3 else chance.uniform(0, 0.3))
         process.kill()
         process.communicate()
         if process.returncode != -signal.SIGKILL:
@@ -189,9 +187,7 @@ def suffer(text, folder, ordeal, seed):
     return SimpleNamespace(kills=kills, torn=torn, done=done, result=result(folder))
 
 
-def test_a_training_killed_again_and_again_ends_with_the_same_numbers(
-    text, tmp_path
-):
+def test_a_training_killed_again_and_again_ends_with_the_same_numbers(text, tmp_path):
     with ThreadPoolExecutor(3) as pool:
         killed, spared = {}, {}
         for seed, (name, one) in enumerate(ORDEALS.items()):

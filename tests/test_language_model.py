@@ -1,14 +1,14 @@
 from functools import cache, partial
 
-import by_hand
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.compile.mode import Mode
 from pytensor.link.vm import VMLinker
-from support import float64_in, read_case
 
+import by_hand
+from support import float64_in, read_case
 from unrolled import backend, numpy_rnn
 from unrolled.batches import Batch, Batches
 from unrolled.cells import CELLS
@@ -146,9 +146,7 @@ def test_gradients_of_the_graph_against_finite_differences(settings, float64):
     # Weights so large that no slope drowns in the rounding of the loss.
     values = {name: 2 * p for name, p in weights(settings).items()}
     loss, slopes = loss_and_slopes(settings, values, BATCH)
-    assert loss == pytest.approx(
-        by_hand.mean_loss(settings, values, BATCH), rel=1e-12
-    )
+    assert loss == pytest.approx(by_hand.mean_loss(settings, values, BATCH), rel=1e-12)
     errors = check_gradients(
         lambda p: by_hand.mean_loss(settings, dict(zip(values, p)), BATCH),
         list(values.values()),
@@ -168,9 +166,7 @@ def test_a_batch_is_the_mean_of_its_sentences_by_their_words(float64):
     assert loss == pytest.approx(np.average(losses, weights=words), rel=1e-12)
     each = [numpy_rnn.gradients(hand, *map(np.array, one)) for one in SENTENCES]
     for name, slope in slopes.items():
-        expected = np.average(
-            [getattr(g, name) for g in each], axis=0, weights=words
-        )
+        expected = np.average([getattr(g, name) for g in each], axis=0, weights=words)
         assert relative_error(slope, expected) < 1e-12
 
 
@@ -178,9 +174,7 @@ def test_a_batch_is_the_mean_of_its_sentences_by_their_words(float64):
 def test_padding_changes_nothing(settings, float64):
     values = weights(settings)
     loss, slopes = loss_and_slopes(settings, values, BATCH)
-    longer = batch_of(
-        SENTENCES, T=9, B=5, seed=4
-    )  # other words where there are none
+    longer = batch_of(SENTENCES, T=9, B=5, seed=4)  # other words where there are none
     padded_loss, padded_slopes = loss_and_slopes(settings, values, longer)
     assert padded_loss == pytest.approx(loss, rel=1e-13)
     for name, slope in slopes.items():
@@ -331,13 +325,7 @@ def test_initial_parameters_have_their_names_and_shapes():
         "c": (11,),
     }
     shapes = {name: p.shape for name, p in initialize(ONE_HOT).items()}
-    assert shapes == {
-        "U": (11, 5),
-        "W": (5, 5),
-        "b": (5,),
-        "V": (11, 5),
-        "c": (11,),
-    }
+    assert shapes == {"U": (11, 5), "W": (5, 5), "b": (5,), "V": (11, 5), "c": (11,)}
 
 
 def test_a_seed_draws_the_same_weights():
@@ -345,9 +333,7 @@ def test_a_seed_draws_the_same_weights():
         LanguageModel(TWO_LAYERS, seed=seed).values() for seed in (0, 0, 1)
     )
     assert all(np.array_equal(first[name], again[name]) for name in first)
-    assert not any(
-        np.array_equal(first[name], other[name]) for name in ("E", "W", "V")
-    )
+    assert not any(np.array_equal(first[name], other[name]) for name in ("E", "W", "V"))
 
 
 @two_models
@@ -355,9 +341,7 @@ def test_loss_at_the_start_is_nearly_that_of_a_model_that_knows_nothing(settings
     settings = settings._replace(C=2000, H=50)
     random = np.random.RandomState(0)
     x, y = random.randint(2000, size=(2, 10, 4)).astype("int32")
-    losses = LanguageModel(settings).losses(
-        Batch(x, y, np.ones((10, 4), "float32"))
-    )
+    losses = LanguageModel(settings).losses(Batch(x, y, np.ones((10, 4), "float32")))
     assert losses.mean() == pytest.approx(np.log(2000), rel=0.02)
     assert losses.std() > 0
 
@@ -392,9 +376,7 @@ def test_parameters_of_other_names_or_shapes_are_refused(change):
 
 def test_a_memory_of_other_names_or_shapes_is_refused():
     parameters = initialize(ONE_HOT)
-    memory = {
-        f"mean of squares/{k}": np.ones_like(p) for k, p in parameters.items()
-    }
+    memory = {f"mean of squares/{k}": np.ones_like(p) for k, p in parameters.items()}
     model = LanguageModel(ONE_HOT, parameters | memory, rule="rmsprop")
     assert model.remembered().keys() == memory.keys()
     for name, value in (("W", np.ones((5, 4))), ("W2", np.ones((5, 5)))):
@@ -611,9 +593,7 @@ def test_losses_word_by_word(settings, float64):
     assert not losses[BATCH.mask == 0].any()
     # They are measured, and nothing moves.
     assert np.array_equal(model.losses(BATCH), losses)
-    assert all(
-        np.array_equal(p, values[name]) for name, p in model.values().items()
-    )
+    assert all(np.array_equal(p, values[name]) for name, p in model.values().items())
 
 
 @two_models
@@ -631,9 +611,7 @@ def test_reading_word_by_word_is_the_unrolled_graph(settings, float64):
         log_probabilities = np.asarray(log_probabilities)
         assert log_probabilities.shape == (3, 11)
         assert np.exp(log_probabilities).sum(axis=1) == pytest.approx(1, rel=1e-12)
-        assert -log_probabilities[range(3), y[t]] == pytest.approx(
-            losses[t], rel=1e-12
-        )
+        assert -log_probabilities[range(3), y[t]] == pytest.approx(losses[t], rel=1e-12)
     assert [s.shape for s in states] == [(3, settings.H)] * settings.layers
 
 
@@ -706,9 +684,7 @@ def test_float32_model_is_close_to_the_gradients_in_float64(clip):
     values = weights(EMBEDDING)
     model = LanguageModel(EMBEDDING, values, clip=clip)
     loss = float(model.step(BATCH, 0.5))
-    assert loss == pytest.approx(
-        by_hand.mean_loss(EMBEDDING, values, BATCH), rel=1e-5
-    )
+    assert loss == pytest.approx(by_hand.mean_loss(EMBEDDING, values, BATCH), rel=1e-5)
     try:
         backend.use_precision("float64")
         _, slopes = loss_and_slopes(EMBEDDING, values, BATCH)

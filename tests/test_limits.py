@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from support import run
 
+from support import run
 from unrolled import backend, limits
 from unrolled.batches import Batch
 from unrolled.language_model import LanguageModel, Settings

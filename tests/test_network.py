@@ -4,8 +4,8 @@ import numpy as np
 import pytensor
 import pytest
 from sklearn.datasets import make_moons
-from support import float64_in, made_by, read_case
 
+from support import float64_in, made_by, read_case
 from unrolled import backend
 from unrolled.gradient_check import check_gradients, relative_error
 from unrolled.network import (
@@ -138,9 +138,7 @@ def test_gradients_of_the_graph_against_theano_1_0_5(recorded, float64):
         start, recorded["X"], recorded["y"], regularization, "JAX"
     )
     assert value == pytest.approx(recorded["losses"][0], rel=1e-6)
-    assert all(
-        relative_error(g, slope) < 1e-6 for g, slope in zip(by_graph, slopes)
-    )
+    assert all(relative_error(g, slope) < 1e-6 for g, slope in zip(by_graph, slopes))
 
 
 @pytest.mark.parametrize("mode", backend.MODES)
@@ -195,12 +193,7 @@ def test_trained_network_tells_the_moons_apart():
 
 def test_initial_weights_keep_the_scale_of_their_inputs():
     W1, b1, W2, b2 = initialize(100, 400, 50, seed=2)
-    assert [p.shape for p in (W1, b1, W2, b2)] == [
-        (100, 400),
-        (400,),
-        (400, 50),
-        (50,),
-    ]
+    assert [p.shape for p in (W1, b1, W2, b2)] == [(100, 400), (400,), (400, 50), (50,)]
     assert W1.std() == pytest.approx(1 / np.sqrt(100), rel=0.02)
     assert W2.std() == pytest.approx(1 / np.sqrt(400), rel=0.02)
     assert not b1.any()
@@ -394,6 +387,4 @@ def test_scores_are_what_softmax_takes(float64):
     parameters, X, _ = problem(*PROBLEMS[1])
     shared = Parameters(*map(backend.shared, parameters, NAMES))
     z2 = backend.function([], theano_scores(shared, backend.shared(X, "X")))()
-    assert (
-        relative_error(softmax(np.asarray(z2)), forward(parameters, X)[1]) < 1e-14
-    )
+    assert relative_error(softmax(np.asarray(z2)), forward(parameters, X)[1]) < 1e-14

@@ -79,12 +79,7 @@ def test_unigram_by_hand():
     # Six tokens: A 3, B 1, END 2. n1 = 1 and n2 = 1, so the discount is 1/3; three types.
     model = KneserNey(texts([A, B, A], [A]), C=8, order=1)
     rest = 1 / 3 * 3 / 6 * 1 / 6  # six words can be predicted
-    p = [
-        (3 - 1 / 3) / 6 + rest,
-        (1 - 1 / 3) / 6 + rest,
-        rest,
-        (2 - 1 / 3) / 6 + rest,
-    ]
+    p = [(3 - 1 / 3) / 6 + rest, (1 - 1 / 3) / 6 + rest, rest, (2 - 1 / 3) / 6 + rest]
     found = np.exp(model.log_probabilities(np.array([A, B, X])))
     assert found == pytest.approx(p, rel=1e-14)
 
@@ -98,8 +93,7 @@ def test_bigram_by_hand():
     rest = 1 / 3 * 4 / 6 * 1 / 6
     a, b, end = [(n - 1 / 3) / 6 + rest for n in (2, 1, 2)]
     p = [
-        (2 - 2 / 3) / 2
-        + 2 / 3 * 1 / 2 * a,  # A after START, which was followed by A
+        (2 - 2 / 3) / 2 + 2 / 3 * 1 / 2 * a,  # A after START, which was followed by A
         (3 - 2 / 3) / 3 + 2 / 3 * 1 / 3 * b,  # B after A
         2 / 3 * 3 / 3 * rest,  # Y after B, which was followed by A, X and END
         b,  # B after Y, which was not seen
@@ -128,8 +122,7 @@ def with_nltk(order, d):
         words = [*[str(START)] * (order - 1), *map(str, words), str(END)]
         ends = range(order, len(words) + 1)
         model.fit(
-            [tuple(words[end - n : end]) for n in range(1, order + 1)]
-            for end in ends
+            [tuple(words[end - n : end]) for n in range(1, order + 1)] for end in ends
         )
     return model
 

@@ -2,17 +2,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support import made_by, read_case
 
+from support import made_by, read_case
 from unrolled.gradient_check import check_gradients, relative_error
-from unrolled.numpy_rnn import (
-    Parameters,
-    forward,
-    gradients,
-    initialize,
-    loss,
-    step,
-)
+from unrolled.numpy_rnn import Parameters, forward, gradients, initialize, loss, step
 
 NAMES = Parameters._fields
 C, H = 11, 5
@@ -76,13 +69,7 @@ def test_forward_is_the_equations_word_by_word():
 
 def test_initial_weights_are_small_and_even():
     p = initialize(C=400, H=100, seed=2)
-    assert [q.shape for q in p] == [
-        (400, 100),
-        (100, 100),
-        (100,),
-        (400, 100),
-        (400,),
-    ]
+    assert [q.shape for q in p] == [(400, 100), (100, 100), (100,), (400, 100), (400,)]
     assert not p.b.any()
     assert not p.c.any()
     for q in (p.U, p.W, p.V):
@@ -150,9 +137,7 @@ def test_truncated_gradients_against_finite_differences(truncation):
         loss(p, REPEATED, FOLLOWING), rel=1e-13
     )
     errors = check_gradients(
-        lambda q: truncated_loss(
-            Parameters(*q), p, REPEATED, FOLLOWING, truncation
-        ),
+        lambda q: truncated_loss(Parameters(*q), p, REPEATED, FOLLOWING, truncation),
         p,
         by_hand,
     )

@@ -188,20 +188,14 @@ def test_sentences_begin_with_the_prompt_and_end_in_time(model):
 
 
 def test_a_prompt_that_is_too_long_stands_alone(model):
-    assert (
-        generate(model, VOCABULARY, 2, ["the"] * 5, longest=5) == [["the"] * 5] * 2
-    )
-    assert (
-        generate(model, VOCABULARY, 2, ["the"] * 7, longest=5) == [["the"] * 7] * 2
-    )
+    assert generate(model, VOCABULARY, 2, ["the"] * 5, longest=5) == [["the"] * 5] * 2
+    assert generate(model, VOCABULARY, 2, ["the"] * 7, longest=5) == [["the"] * 7] * 2
 
 
 def test_many_sentences_are_written_some_at_a_time(model):
     many = generate(model, VOCABULARY, TOGETHER + 6, seed=1, longest=6)
     assert len(many) == TOGETHER + 6
-    assert many[:TOGETHER] == generate(
-        model, VOCABULARY, TOGETHER, seed=1, longest=6
-    )
+    assert many[:TOGETHER] == generate(model, VOCABULARY, TOGETHER, seed=1, longest=6)
 
 
 def test_the_likeliest_sentence_is_built_word_by_word(model):
@@ -254,9 +248,7 @@ def test_sentences_keep_their_order_however_many_there_are(model):
 
 
 def test_probabilities_of_all_next_words_sum_to_1(model):
-    after = score(
-        model, VOCABULARY, [["the", word] for word in [*WORDS, "unicorn"]]
-    )
+    after = score(model, VOCABULARY, [["the", word] for word in [*WORDS, "unicorn"]])
     (end,) = score(model, VOCABULARY, [["the"]])
     total = sum(math.exp(-one.surprises[1]) for one in after)
     total += math.exp(-end.surprises[1])

@@ -33,9 +33,7 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-def run(
-    script: str, *options: str, **variables: str
-) -> subprocess.CompletedProcess:
+def run(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "UNROLLED_DEVICE": "cpu", **variables}
     command = [sys.executable, "-W", "error", str(CODE / script), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -64,9 +62,7 @@ def test_it_trains_reports_and_writes_figures(script, tmp_path):
 
 
 def test_the_classic_recipe_is_the_default(tmp_path):
-    done = run(
-        "network_from_scratch.py", "--passes", "1001", "--output", str(tmp_path)
-    )
+    done = run("network_from_scratch.py", "--passes", "1001", "--output", str(tmp_path))
     assert "loss after 1 pass: 0.432387" in done.stdout
     assert "loss after 1,001 passes: 0.068947" in done.stdout
 
@@ -110,10 +106,7 @@ def test_a_file_in_the_way_is_found_before_the_work(tmp_path):
 
 def test_a_wrong_device_is_named(tmp_path):
     done = run(
-        "theano_and_the_gpu.py",
-        "--output",
-        str(tmp_path),
-        UNROLLED_DEVICE="quantum",
+        "theano_and_the_gpu.py", "--output", str(tmp_path), UNROLLED_DEVICE="quantum"
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(

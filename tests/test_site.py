@@ -5,15 +5,13 @@ import functools
 import gzip
 import http.server
 import json
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
-from chapters import ROOT
 from finishing import _light_figure
+from pages import ROOT
 
 PAGES = (
     "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
@@ -91,9 +89,7 @@ def test_pages_opened_from_disk_ask_for_files_and_nobody_else(visit, page):
     opened = visit(page)
     opened.mouse.wheel(0, 100_000)
     opened.wait_for_timeout(200)
-    assert [
-        url for url in opened.asked if not url.startswith(("file:", "data:"))
-    ] == []
+    assert [url for url in opened.asked if not url.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.parametrize("page", ["gru-and-lstm", "appendix/colophon", "search"])
@@ -190,9 +186,7 @@ def test_the_keyboard_opens_the_drawers_of_a_narrow_page(visit):
     assert button.evaluate("(button) => document.activeElement === button")
 
 
-def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(
-    visit,
-):
+def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(visit):
     opened = visit("gru-and-lstm", width=360)
     found = opened.evaluate(
         """async () => {
@@ -242,9 +236,7 @@ def test_dots_of_figures_are_circles():
         '<use xlink:href="#tick" x="5" y="6" style="fill: #000"/>'
     )
     light = _light_figure(dots)
-    assert (
-        '<circle cx="3" cy="4" r="1.5" style="fill: #000; stroke: #fff"/>' in light
-    )
+    assert '<circle cx="3" cy="4" r="1.5" style="fill: #000; stroke: #fff"/>' in light
     assert '<use xlink:href="#tick"' in light
 
 
@@ -262,16 +254,16 @@ def test_colors_follow_the_reader(visit):
     look = "(node) => getComputedStyle(node).filter"
     light = visit("network-from-scratch").locator("article figure img").first
     dark = (
-        visit("network-from-scratch", scheme="dark")
-        .locator("article figure img")
-        .first
+        visit("network-from-scratch", scheme="dark").locator("article figure img").first
     )
     assert light.evaluate(look) == "none"
     assert "invert" in dark.evaluate(look)
 
 
 def test_code_is_dark_in_the_dark(visit):
-    look = "(node) => getComputedStyle(node).backgroundColor.match(/[0-9.]+/g).map(Number)"
+    look = (
+        "(node) => getComputedStyle(node).backgroundColor.match(/[0-9.]+/g).map(Number)"
+    )
     for scheme, dark in (("light", False), ("dark", True)):
         page = visit("network-from-scratch", scheme=scheme)
         shade = page.locator("article div.highlight").first.evaluate(look)[:3]

@@ -120,9 +120,7 @@ def test_state_errors_against_finite_differences(p):
     s, o = forward(p, X)
     errors = state_errors(p.V, o, Y)
     for t in range(len(X)):
-        slopes = numerical_gradient(
-            lambda s_t, t=t: loss_of_step(p, s_t, t, t), s[t]
-        )
+        slopes = numerical_gradient(lambda s_t, t=t: loss_of_step(p, s_t, t, t), s[t])
         assert relative_error(errors[t], slopes) < 1e-8
 
 
@@ -136,9 +134,7 @@ def test_error_norms_against_finite_differences(p, furthest):
             slopes = numerical_gradient(
                 lambda s_k, t=t, d=d: loss_of_step(p, s_k, t - d, t), s[t - d]
             )
-            assert norms[d, column] == pytest.approx(
-                np.linalg.norm(slopes), rel=1e-6
-            )
+            assert norms[d, column] == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
 
 
 def test_errors_times_jacobians_give_the_gradient_of_the_loop(p):

@@ -85,9 +85,7 @@ def test_the_loss_falls_on_a_text_that_can_be_learned(trained):
 def test_the_validation_loss_is_measured_after_each_epoch(trained):
     assert all(0 < row["validation"] < 4 for row in trained.state.history)
     batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
-    assert (
-        evaluate(trained.model, batches) == trained.state.history[-1]["validation"]
-    )
+    assert evaluate(trained.model, batches) == trained.state.history[-1]["validation"]
 
 
 def test_an_untrained_model_is_as_good_as_guessing(trained):
@@ -150,9 +148,7 @@ GATED = OPTIONS._replace(
 )
 
 
-def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(
-    tmp_path, monkeypatch
-):
+def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(tmp_path, monkeypatch):
     at_once = fit(CORPUS, GATED, quiet=True)
     step, before = LanguageModel.step, 85  # in the second epoch of 60 batches
 
@@ -193,11 +189,7 @@ def memory_in(path):
 @pytest.mark.parametrize(
     ("corpus", "options", "says"),
     [
-        (
-            CORPUS._replace(fingerprint="other"),
-            OPTIONS,
-            "the text (small) has changed",
-        ),
+        (CORPUS._replace(fingerprint="other"), OPTIONS, "the text (small) has changed"),
         (CORPUS, OPTIONS._replace(seed=1), "seed was 0, not 1"),
         (CORPUS, OPTIONS._replace(hidden=13), "hidden was 12, not 13"),
         (CORPUS, OPTIONS._replace(cell="lstm"), "cell was rnn, not lstm"),
@@ -207,9 +199,7 @@ def memory_in(path):
         (CORPUS, OPTIONS._replace(rate=2.0), "rate was 3.0, not 2.0"),
     ],
 )
-def test_it_goes_on_with_the_same_text_and_options_only(
-    trained, corpus, options, says
-):
+def test_it_goes_on_with_the_same_text_and_options_only(trained, corpus, options, says):
     files = {file: file.read_bytes() for file in trained.folder.iterdir()}
     with pytest.raises(UserError) as caught:
         fit(corpus, options, trained.folder, resume=True, quiet=True)
@@ -254,9 +244,7 @@ class Actor:
         return {}
 
 
-NUMBERS = [
-    np.full(3, i, np.int32) for i in range(4, 44)
-]  # 10 batches of 4 sentences
+NUMBERS = [np.full(3, i, np.int32) for i in range(4, 44)]  # 10 batches of 4 sentences
 
 
 def rehearse(actor, epochs=1, **trainer):
@@ -453,9 +441,7 @@ def test_parameters_that_are_none_are_not_saved(bad, tmp_path, monkeypatch):
 
 def test_a_real_training_that_goes_astray(tmp_path):
     wild = OPTIONS._replace(rate=1e38, clip=0.0)  # float32 ends at 3.4e38
-    with pytest.raises(
-        UserError, match=r"in epoch 1, after batch \d+: choose a small"
-    ):
+    with pytest.raises(UserError, match=r"in epoch 1, after batch \d+: choose a small"):
         fit(CORPUS, wild, tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
 

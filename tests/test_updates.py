@@ -150,10 +150,7 @@ def rmsprop_by_hand(p, g, m, t, eta, decay=0.9, epsilon=1e-12):
 def adam_by_hand(p, g, m, t, eta, beta1=0.9, beta2=0.999, epsilon=1e-8):
     m["mean"] = beta1 * m.get("mean", 0) + (1 - beta1) * g
     m["mean of squares"] = beta2 * m.get("mean of squares", 0) + (1 - beta2) * g**2
-    mean, squares = (
-        m["mean"] / (1 - beta1**t),
-        m["mean of squares"] / (1 - beta2**t),
-    )
+    mean, squares = (m["mean"] / (1 - beta1**t), m["mean of squares"] / (1 - beta2**t))
     return p - eta * mean / (np.sqrt(squares) + epsilon)
 
 

@@ -72,9 +72,7 @@ def test_a_number_that_no_token_has(number):
 def test_characters():
     vocabulary = Vocabulary.build(["to be", "or\nnot"])
     assert vocabulary.tokens[4:] == ("o", "t", "\n", " ", "b", "e", "n", "r")
-    assert (
-        "".join(vocabulary.decode(vocabulary.encode("not\nto be"))) == "not\nto be"
-    )
+    assert "".join(vocabulary.decode(vocabulary.encode("not\nto be"))) == "not\nto be"
     assert vocabulary.encode("be!").tolist() == [8, 9, UNKNOWN]
 
 

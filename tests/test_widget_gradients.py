@@ -31,14 +31,7 @@ def content(T=40, H=24, C=30, seed=1):
         for name, kind in KINDS.items()
     }
     sizes = {name: largest_singular_value(drawn) for name, drawn in W.items()}
-    return {
-        "a": p.U[x] + p.b,
-        "V": p.V,
-        "c": p.c,
-        "y": y[-1],
-        "W": W,
-        "sigma_1": sizes,
-    }
+    return {"a": p.U[x] + p.b, "V": p.V, "c": p.c, "y": y[-1], "W": W, "sigma_1": sizes}
 
 
 def expected(handed, kind, radius, furthest):

@@ -67,9 +67,7 @@ def test_the_boundary_lies_where_the_verdict_changes(moons):
     low, high = (
         f(np.vstack([X, X_new[:200]]).round(5), axis=0) for f in (np.min, np.max)
     )
-    height = float(
-        page.locator("svg.plot").first.get_attribute("viewBox").split()[3]
-    )
+    height = float(page.locator("svg.plot").first.get_attribute("viewBox").split()[3])
     # From the picture's frame (52, 10, 10, 38 px) back to the plane.
     share = np.column_stack([pixels[:, 0] - 52, height - 38 - pixels[:, 1]])
     places = low - 0.3 + share / [278, height - 48] * (high - low + 0.6)

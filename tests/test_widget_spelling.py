@@ -92,9 +92,7 @@ def test_the_keyboard_is_enough(speller):
     slider = page.get_by_role("slider")
     assert slider.get_attribute("aria-valuetext") == "9 of 9"
     assert "Step 9 of 9" in page.locator("p[role=status]").inner_text()
-    page.get_by_role("button", name="Next").press(
-        "Enter"
-    )  # there is no further step
+    page.get_by_role("button", name="Next").press("Enter")  # there is no further step
     assert page.evaluate(f"{MODEL}.step") == 9
 
 

@@ -110,9 +110,7 @@ def test_it_writes_for_the_keyboard_and_stops(live):
     assert page.locator(".widget b").count() == 0
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_function(
-        "document.querySelector('.widget').model.written.length > 3"
-    )
+    page.wait_for_function("document.querySelector('.widget').model.written.length > 3")
     page.keyboard.press("Space")  # the same button stops it
     length = page.evaluate("document.querySelector('.widget').model.written.length")
     assert f"Stopped after {length} characters" in status.inner_text()

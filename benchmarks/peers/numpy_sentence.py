@@ -10,6 +10,5 @@ problem = load(sys.argv[1])
 x, y, rate = problem["x"][:, 0], problem["y"][:, 0], float(problem["rate"])
 parameters = Parameters(*(problem[name].astype(float) for name in "UWbVc"))
 serve(
-    lambda: loss(parameters, x, y),
-    lambda: step(parameters, x, y, rate, truncation=4),
+    lambda: loss(parameters, x, y), lambda: step(parameters, x, y, rate, truncation=4)
 )

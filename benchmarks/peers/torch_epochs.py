@@ -24,9 +24,7 @@ def batches(name):
     first = 0
     for T, B in problem[f"{name}/shapes"]:
         cells = slice(first, first + T * B)
-        yield tuple(
-            torch.tensor(part[cells].reshape(T, B)).long() for part in (x, y)
-        )
+        yield tuple(torch.tensor(part[cells].reshape(T, B)).long() for part in (x, y))
         first += T * B
 
 

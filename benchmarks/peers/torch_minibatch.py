@@ -12,7 +12,4 @@ rule = sys.argv[3] if len(sys.argv) > 3 else "sgd"
 optimizer = OPTIMIZERS[rule](model.trained, float(problem["rate"]))
 x, y = (torch.tensor(problem[name]).long() for name in "xy")
 clip = float(problem["clip"]) if "clip" in problem else None
-serve(
-    lambda: model.loss(x, y).item(),
-    lambda: model.step(optimizer, x, y, clip),
-)
+serve(lambda: model.loss(x, y).item(), lambda: model.step(optimizer, x, y, clip))

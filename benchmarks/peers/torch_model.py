@@ -55,9 +55,7 @@ class Model(nn.Module):
     def turned(self, array):
         """The blocks of the last axis in PyTorch's order."""
         blocks = np.split(array, len(self.order), axis=-1)
-        return torch.tensor(
-            np.concatenate([blocks[i] for i in self.order], axis=-1)
-        )
+        return torch.tensor(np.concatenate([blocks[i] for i in self.order], axis=-1))
 
     def fill(self, k, U, W, b):
         """Copy a layer's weights."""

@@ -1,5 +1,5 @@
 /* A card beside a link shows what it leads to. What is on this page is copied, the rest comes from
-   scripts that book/_tools/previews.py wrote: pages opened from disk cannot fetch others. */
+   scripts that book/_ext/previews.py wrote: pages opened from disk cannot fetch others. */
 "use strict";
 
 (() => {

@@ -38,9 +38,7 @@ def share(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < float(text) <= 1:
             return float(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r}: expected a number above 0 and up to 1"
-    )
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0 and up to 1")
 
 
 # --------------------------------------------------------------------------------------- train
@@ -70,14 +68,10 @@ def add_train(commands: Any) -> None:
         help=f"entries of a word's vector; 0: one-hot words ({OPTIONS.embedding})",
     )
     add("--layers", type=whole(1), help=f"recurrent layers ({OPTIONS.layers})")
-    add(
-        "--dropout", type=part, help="hidden between layers in training, 0 to 1 (0)"
-    )
+    add("--dropout", type=part, help="hidden between layers in training, 0 to 1 (0)")
     add("--tied", action="store_true", help="embedding and output share one table")
     add = parser.add_argument_group("training").add_argument
-    add(
-        "--epochs", type=whole(1), help=f"times through the text ({OPTIONS.epochs})"
-    )
+    add("--epochs", type=whole(1), help=f"times through the text ({OPTIONS.epochs})")
     add("--batch", type=whole(1), help=f"sentences a minibatch ({OPTIONS.batch})")
     add(
         "--longest",
@@ -209,12 +203,7 @@ def add_generate(commands: Any) -> None:
         default=unset,
         help="draw from so many likeliest words",
     )
-    add(
-        "--top-p",
-        type=share,
-        default=unset,
-        help="draw from so much probability",
-    )
+    add("--top-p", type=share, default=unset, help="draw from so much probability")
     add(
         "--longest",
         type=whole(1),
@@ -243,9 +232,7 @@ def write(given: dict[str, Any]) -> None:
         if word not in vocabulary:
             print(f"not in the vocabulary: {word}", file=sys.stderr)
     longest = given.pop("longest", LONGEST[level])
-    for words in generate(
-        model, vocabulary, prompt=prompt, longest=longest, **given
-    ):
+    for words in generate(model, vocabulary, prompt=prompt, longest=longest, **given):
         print(detokenize(words, level))
 
 
@@ -265,12 +252,7 @@ def add_score(commands: Any) -> None:
     add("text", nargs="?", default="-", help="a file; -: the standard input")
     add("--encoding", default="utf-8", help="of the text")
     add("--format", choices=WRITERS, default="text", help="of the result")
-    add(
-        "--output",
-        type=Path,
-        default=argparse.SUPPRESS,
-        help="a file for the result",
-    )
+    add("--output", type=Path, default=argparse.SUPPRESS, help="a file for the result")
     parser.set_defaults(run=rate)
 
 
@@ -278,9 +260,7 @@ def rate(given: dict[str, Any]) -> None:
     """Score sentences."""
     model, vocabulary, level, lower = _load(given["model"])
     lines = _lines(given["text"], given["encoding"])
-    scores = score(
-        model, vocabulary, (tokenize(line, level, lower) for line in lines)
-    )
+    scores = score(model, vocabulary, (tokenize(line, level, lower) for line in lines))
     result = io.StringIO(newline="")
     WRITERS[given["format"]](result, lines, scores)
     if "output" in given:

@@ -48,9 +48,7 @@ def _setting(variable: str, allowed: Sequence[str]) -> str | None:
     """The value of an environment variable, or None where it is unset or empty."""
     value = os.environ.get(variable, "").strip().lower()
     if value and value not in allowed:
-        raise BackendError(
-            f"{variable}={value}: expected one of {', '.join(allowed)}"
-        )
+        raise BackendError(f"{variable}={value}: expected one of {', '.join(allowed)}")
     return value or None
 
 
@@ -207,9 +205,7 @@ def shared(value: np.ndarray | float, name: str) -> pytensor.compile.SharedVaria
     """
     value = np.asarray(value)
     dtype = (
-        "int32"
-        if np.issubdtype(value.dtype, np.integer)
-        else pytensor.config.floatX
+        "int32" if np.issubdtype(value.dtype, np.integer) else pytensor.config.floatX
     )
     return pytensor.shared(value.astype(dtype), name=name, shape=value.shape)
 
@@ -336,10 +332,7 @@ def _keep_memory() -> None:
 
 def processor() -> str:
     """The processor's name as the system gives it, such as ``"AMD EPYC 7B13"``."""
-    with (
-        contextlib.suppress(OSError),
-        open("/proc/cpuinfo", encoding="utf-8") as lines,
-    ):
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()

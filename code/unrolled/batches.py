@@ -24,9 +24,7 @@ class Batch(NamedTuple):
 
     x: np.ndarray  # (T, B), int32
     y: np.ndarray  # (T, B), int32
-    mask: (
-        np.ndarray
-    )  # (T, B), float32: 1 where y counts, 0 where there is only padding
+    mask: np.ndarray  # (T, B), float32: 1 where y counts, 0 where there is only padding
 
 
 class Batches:
@@ -124,9 +122,7 @@ class Batches:
         :class:`Batch`
         """
         random = np.random.default_rng([seed, epoch])
-        plan = self._plan(
-            [random.permutation(members) for members in self._members]
-        )
+        plan = self._plan([random.permutation(members) for members in self._members])
         for i in random.permutation(len(plan))[skip:]:
             T, members, first = plan[i]
             yield self._batch(T, members[first : first + self.B])

@@ -195,8 +195,6 @@ CELLS = {
     "rnn": Cell(rnn, gates=1, states=1, biases=(0,)),
     "relu": Cell(relu, gates=1, states=1, biases=(0,)),
     "gru": Cell(gru, gates=3, states=1, biases=(0, 0, 0)),
-    "gru-reset-after": Cell(
-        gru_reset_after, gates=3, states=1, biases=(0, 0, 0, 0)
-    ),
+    "gru-reset-after": Cell(gru_reset_after, gates=3, states=1, biases=(0, 0, 0, 0)),
     "lstm": Cell(lstm, gates=4, states=2, biases=(0, OPEN, 0, 0)),
 }

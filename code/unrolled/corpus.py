@@ -67,9 +67,7 @@ def speeches() -> Iterator[Speech]:
         The speeches of all plays, play by play, as they follow each other.
     """
     play = ""
-    for paragraph in (
-        lzma.decompress(SHAKESPEARE.read_bytes()).decode().split("\n\n")
-    ):
+    for paragraph in lzma.decompress(SHAKESPEARE.read_bytes()).decode().split("\n\n"):
         head, _, text = paragraph.rstrip("\n").partition("\n")
         if head.startswith("# "):
             play = head[2:]
@@ -119,25 +117,19 @@ def load(
     embedded = str(source) == "shakespeare"
     path = SHAKESPEARE if embedded else Path(source)
     content = read_bytes(path)
-    reading = (
-        (VALIDATION, TEST) if embedded else (encoding, _is_csv(path) and column)
-    )
+    reading = (VALIDATION, TEST) if embedded else (encoding, _is_csv(path) and column)
     settings = json.dumps([level, lower, *reading]).encode()
     fingerprint = hashlib.sha256(settings + b"\n" + content).hexdigest()
 
     parts = _cached(fingerprint) if level == "word" else None
     if parts is None:
         groups = (
-            _plays(level)
-            if embedded
-            else [_documents(path, content, column, encoding)]
+            _plays(level) if embedded else [_documents(path, content, column, encoding)]
         )
         parts = _parts(path, groups, level, lower)
         if level == "word":
             _keep(fingerprint, parts)
-    return Corpus(
-        "shakespeare" if embedded else path.name, level, *parts, fingerprint
-    )
+    return Corpus("shakespeare" if embedded else path.name, level, *parts, fingerprint)
 
 
 # ------------------------------------------------------------------------- from files to documents
@@ -222,9 +214,7 @@ def decode(path: str | Path, content: bytes, encoding: str) -> str:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise UserError(
-            f"{path}, line {line}: found a NUL character: expected text"
-        )
+        raise UserError(f"{path}, line {line}: found a NUL character: expected text")
     if not text.strip():
         raise UserError(f"{path}: found only blanks: expected text")
     return text

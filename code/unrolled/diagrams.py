@@ -40,12 +40,7 @@ def _act(ax: Axes, place: Place, label: str, color: str = GRAY) -> None:
     )
     small = len(label) > 3 and not label.startswith("$")
     ax.text(
-        *place,
-        label,
-        ha="center",
-        va="center",
-        zorder=3,
-        fontsize=7 if small else 10,
+        *place, label, ha="center", va="center", zorder=3, fontsize=7 if small else 10
     )
 
 
@@ -80,9 +75,7 @@ def lstm_cell(ax: Axes) -> None:
     memory, gate, bus, out = 3.4, 1.3, 0.4, 2.35
     state_color, memory_color = COLORS[0], COLORS[1]
     # What all gates read: the last state and the input.
-    _line(
-        ax, (0, bus), (1.6, bus), (1.6, gate - HALF), color=state_color, dots=False
-    )
+    _line(ax, (0, bus), (1.6, bus), (1.6, gate - HALF), color=state_color, dots=False)
     for start, x in ((1.6, 2.9), (2.9, 4.1), (4.1, 5.4)):
         corners = (start, bus), (x, bus), (x, gate - HALF)
         _line(ax, *corners, color=state_color)

@@ -108,10 +108,7 @@ def _nudged(model: LanguageModel, rows: Any, nudges: list[Any]) -> list[Any]:
 
     trace = pytensor.scan(
         step,
-        sequences=[
-            (rows @ p["U"] if "E" in p else rows) + p["b"][:columns],
-            *nudges,
-        ],
+        sequences=[(rows @ p["U"] if "E" in p else rows) + p["b"][:columns], *nudges],
         outputs_info=[pt.zeros_like(e[0]) for e in nudges],
         non_sequences=[p["W"]],
         return_updates=False,

@@ -328,9 +328,7 @@ class LanguageModel:
         self.settings, self.seed, self.clip = settings, seed, clip
         self.rule, self.compiler = RULES[rule], compiler
         self.steps = 0
-        self.parameters = {
-            name: backend.shared(start[name], name) for name in expected
-        }
+        self.parameters = {name: backend.shared(start[name], name) for name in expected}
         self.memory: Memory = {
             name: backend.shared(value, name) for name, value in memory.items()
         }
@@ -363,9 +361,7 @@ class LanguageModel:
         """What the rule remembers as it is now, as NumPy arrays."""
         return {name: backend.value_of(m) for name, m in self.memory.items()}
 
-    def _function(
-        self, build: Callable[..., Any], *shape: int
-    ) -> Callable[..., Any]:
+    def _function(self, build: Callable[..., Any], *shape: int) -> Callable[..., Any]:
         """The compiled form of a graph for a shape, built when it is first needed."""
         key = (build.__name__, *shape)
         if key not in self._compiled:
@@ -382,9 +378,7 @@ class LanguageModel:
         step = self._function(self._build_step, T, B)
         masks = draw_masks(self.settings, T, B, self.seed, self.steps)
         self.steps += 1
-        return step(
-            *batch, np.asarray(learning_rate, pytensor.config.floatX), *masks
-        )
+        return step(*batch, np.asarray(learning_rate, pytensor.config.floatX), *masks)
 
     def pieces(self, batch: Batch) -> int:
         """Count the pieces of work of a step: :func:`unrolled.limits.pieces`."""
@@ -401,9 +395,7 @@ class LanguageModel:
         count = self.settings.layers * CELLS[self.settings.cell].states
         return [np.zeros((B, self.settings.H), pytensor.config.floatX)] * count
 
-    def read(
-        self, words: np.ndarray, states: Sequence[Any]
-    ) -> tuple[Any, list[Any]]:
+    def read(self, words: np.ndarray, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Read one more word of each of B sentences.
 
         Parameters
@@ -452,9 +444,7 @@ class LanguageModel:
             gradients, _ = clip_norm(gradients, self.clip)
         eta = pt.scalar("eta")
         updates = self.rule(gradients, list(parameters.values()), eta, self.memory)
-        return backend.function(
-            [*batch, eta, *masks], loss, updates, **self.compiler
-        )
+        return backend.function([*batch, eta, *masks], loss, updates, **self.compiler)
 
     def _moves_rows(self) -> bool:
         """Whether a step has to move only those rows of the first table that were looked up."""

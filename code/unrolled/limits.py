@@ -91,12 +91,8 @@ def pieces(compiled: Callable[..., Any], on: str | None = None) -> int:
         total = 0
         for line in _INSTRUCTION.finditer(body[name]):
             if line[1] == "while":
-                turns = int(
-                    re.search(r'"known_trip_count":\{"n":"(\d+)"', line[0])[1]
-                )
-                loop = re.search(
-                    r"condition=%?([\w.-]+), body=%?([\w.-]+)", line[0]
-                )
+                turns = int(re.search(r'"known_trip_count":\{"n":"(\d+)"', line[0])[1])
+                loop = re.search(r"condition=%?([\w.-]+), body=%?([\w.-]+)", line[0])
                 total += turns * (count(loop[1]) + count(loop[2]))
             elif line[1] not in _FREE:
                 total += 1

@@ -112,10 +112,7 @@ def accuracy(parameters: Parameters, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def loss(
-    parameters: Parameters,
-    X: np.ndarray,
-    y: np.ndarray,
-    regularization: float = 0.0,
+    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
 ) -> float:
     r"""The mean cross-entropy of the correct classes, and a penalty on large weights.
 
@@ -139,16 +136,11 @@ def loss(
     _, p = forward(parameters, X)
     cross_entropy = -np.log(p[np.arange(len(y)), y]).mean()
     W1, _, W2, _ = parameters
-    return float(
-        cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum())
-    )
+    return float(cross_entropy + regularization / 2 * ((W1**2).sum() + (W2**2).sum()))
 
 
 def gradients(
-    parameters: Parameters,
-    X: np.ndarray,
-    y: np.ndarray,
-    regularization: float = 0.0,
+    parameters: Parameters, X: np.ndarray, y: np.ndarray, regularization: float = 0.0
 ) -> Parameters:
     """Backpropagation: the slope of the loss with respect to each parameter.
 

@@ -77,9 +77,7 @@ class Counts(NamedTuple):
         d = discount(counts) if d is None else d
         return cls(ngrams, counts, contexts, totals, followers, d)
 
-    def interpolate(
-        self, ngrams: np.ndarray, C: int, lower: np.ndarray
-    ) -> np.ndarray:
+    def interpolate(self, ngrams: np.ndarray, C: int, lower: np.ndarray) -> np.ndarray:
         """The module's equation: p(w | h) of each n-gram (T,) from ``lower``, p(w | h') (T,)."""
         count = look_up(self.ngrams, self.counts, ngrams)
         total = look_up(self.contexts, self.totals, ngrams // C)
@@ -87,9 +85,7 @@ class Counts(NamedTuple):
         kept = np.maximum(count - self.discount, 0)
         taken = self.discount * followers
         # A context that was never seen has the total 0.
-        return np.where(
-            total > 0, (kept + taken * lower) / np.maximum(total, 1), lower
-        )
+        return np.where(total > 0, (kept + taken * lower) / np.maximum(total, 1), lower)
 
 
 class KneserNey:
@@ -192,6 +188,4 @@ class KneserNey:
         It is 1 for a model that is always sure and right, and C - 2 for one that knows nothing.
         Arguments and errors are those of training.
         """
-        return float(
-            np.exp(-self._log_probabilities(self._ngrams(sentences)).mean())
-        )
+        return float(np.exp(-self._log_probabilities(self._ngrams(sentences)).mean()))

@@ -100,10 +100,7 @@ def loss(parameters: Parameters, x: np.ndarray, y: np.ndarray) -> float:
 
 
 def gradients(
-    parameters: Parameters,
-    x: np.ndarray,
-    y: np.ndarray,
-    truncation: int | None = None,
+    parameters: Parameters, x: np.ndarray, y: np.ndarray, truncation: int | None = None
 ) -> Parameters:
     """Backpropagation through time: the slope of the loss for each parameter.
 
@@ -131,9 +128,7 @@ def gradients(
     error = o  # (T, C): what each score is to blame for
     error[np.arange(T), y] -= 1
     error /= T
-    delta = (error @ V) * (
-        1 - s**2
-    )  # (T, H): the blame of each state for its own step
+    delta = (error @ V) * (1 - s**2)  # (T, H): the blame of each state for its own step
     blame = delta.copy()  # (T, H): and for the steps after it
     for k in range(1, steps + 1):
         delta = (delta[1:] @ W.T) * (1 - s[:-k] ** 2)  # one step further back

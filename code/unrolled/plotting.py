@@ -95,9 +95,7 @@ def save(figure: Figure, path: Path) -> Path:
 # ------------------------------------------------------------------------------ classification
 
 
-def scatter_classes(
-    ax: Axes, X: np.ndarray, y: np.ndarray, size: float = 16
-) -> None:
+def scatter_classes(ax: Axes, X: np.ndarray, y: np.ndarray, size: float = 16) -> None:
     """Draw examples (N, 2), each class in y (N,) with a color and a marker of its own."""
     for c in np.unique(y):
         ax.scatter(
@@ -134,9 +132,7 @@ def decision_boundary(
     (left, low), (right, high) = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
     x1, x2 = np.meshgrid(np.linspace(left, right, 160), np.linspace(low, high, 160))
     p = probabilities(np.column_stack([x1.ravel(), x2.ravel()]))
-    tints = 1 - 0.45 * (
-        1 - np.array([to_rgb(color) for color in COLORS[: p.shape[1]]])
-    )
+    tints = 1 - 0.45 * (1 - np.array([to_rgb(color) for color in COLORS[: p.shape[1]]]))
     ax.imshow(
         (p @ tints).reshape(*x1.shape, 3).clip(0, 1),
         extent=(left, right, low, high),
@@ -144,9 +140,7 @@ def decision_boundary(
         interpolation="bilinear",
     )
     for c in range(1 if p.shape[1] == 2 else 0, p.shape[1]):
-        lead = p[:, c] - np.delete(p, c, axis=1).max(
-            axis=1
-        )  # above 0: class c wins
+        lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)  # above 0: class c wins
         ax.contour(x1, x2, lead.reshape(x1.shape), [0], colors=INK, linewidths=1.2)
     scatter_classes(ax, X, y, size)
     ax.set(xlim=(left, right), ylim=(low, high))
@@ -206,20 +200,13 @@ def network_diagram(
     for before, after in pairwise(places):
         for x0, y0 in before:
             for x1, y1 in after:
-                ax.plot(
-                    [x0, x1], [y0, y1], "-", color=GRAY, linewidth=0.8, zorder=1
-                )
+                ax.plot([x0, x1], [y0, y1], "-", color=GRAY, linewidth=0.8, zorder=1)
     for i, (units, column) in enumerate(zip(layers, places)):
         for label, place in zip(units, column):
             color = COLORS[i % len(COLORS)]
             ax.add_patch(
                 Circle(
-                    place,
-                    0.32,
-                    facecolor="white",
-                    edgecolor=color,
-                    lw=1.8,
-                    zorder=2,
+                    place, 0.32, facecolor="white", edgecolor=color, lw=1.8, zorder=2
                 )
             )
             ax.text(*place, label, ha="center", va="center", zorder=3)
@@ -237,9 +224,7 @@ def unit(ax: Axes, place: tuple[float, float], label: str, color: str) -> None:
     """Draw a circle with a label in it; three dots stand alone."""
     if label != "…":
         ax.add_patch(
-            Circle(
-                place, 0.34, facecolor="white", edgecolor=color, lw=1.8, zorder=2
-            )
+            Circle(place, 0.34, facecolor="white", edgecolor=color, lw=1.8, zorder=2)
         )
     ax.text(*place, label, ha="center", va="center", zorder=3)
 
@@ -252,13 +237,7 @@ def arrow(
     bend: float = 0.0,
 ) -> None:
     """Draw an arrow between two units, bent where asked, and a label beside its middle."""
-    look = {
-        "arrowstyle": "-|>",
-        "color": GRAY,
-        "lw": 1.1,
-        "shrinkA": 15,
-        "shrinkB": 15,
-    }
+    look = {"arrowstyle": "-|>", "color": GRAY, "lw": 1.1, "shrinkA": 15, "shrinkB": 15}
     look["connectionstyle"] = f"arc3,rad={bend}"
     ax.annotate("", head, tail, arrowprops=look, zorder=1)
     if label:
@@ -325,10 +304,7 @@ def folded_network(ax: Axes, weights: Sequence[str] = ("U", "W", "V")) -> None:
 
 
 def surprise_bars(
-    ax: Axes,
-    words: Sequence[str],
-    surprises: Sequence[float],
-    color: str = COLORS[0],
+    ax: Axes, words: Sequence[str], surprises: Sequence[float], color: str = COLORS[0]
 ) -> None:
     """Draw the surprise at each word of a sentence, in nats, as bars."""
     places = range(len(words))
@@ -362,12 +338,8 @@ def norms_by_distance(
 
 def _op_name(op: Any) -> str:
     """A short name for an operation, such as ``tanh`` or ``dot``."""
-    op = getattr(
-        op, "core_op", op
-    )  # a matrix product over a batch is a matrix product
-    if hasattr(
-        op, "new_order"
-    ):  # axes added, dropped or exchanged, no number touched
+    op = getattr(op, "core_op", op)  # a matrix product over a batch is a matrix product
+    if hasattr(op, "new_order"):  # axes added, dropped or exchanged, no number touched
         return "transpose" if op.is_transpose else "expand"
     scalar_op = getattr(op, "scalar_op", None)
     if isinstance(op, CAReduce):
@@ -420,9 +392,7 @@ def _place(kinds: Sequence[str], edges: Sequence[tuple[int, int]]) -> np.ndarray
         layer[end] = max(layer[end], layer[start] + 1)
     for node, kind in enumerate(kinds):  # data: just above its first use
         if kind in ("input", "constant"):
-            layer[node] = (
-                min(layer[end] for start, end in edges if start == node) - 1
-            )
+            layer[node] = min(layer[end] for start, end in edges if start == node) - 1
     graph = igraph.Graph(n=len(kinds), edges=edges, directed=True)
     layout = graph.layout_sugiyama(layers=layer)
     return np.array(layout.coords)[: len(kinds)]  # the rest are bends of long edges
@@ -444,13 +414,7 @@ def draw_graph(outputs: Sequence[Any], ax: Axes | None = None) -> None:
     if ax is None:
         size = (0.62 * (right - left) + 1.2, 0.48 * (bottom - top) + 0.6)
         _, ax = plt.subplots(figsize=size)
-    look = {
-        "arrowstyle": "-|>",
-        "color": GRAY,
-        "lw": 0.8,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
+    look = {"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
     for start, end in edges:
         tail, head = places[start] + (0, 0.3), places[end] - (0, 0.3)
         ax.annotate("", head, tail, arrowprops=look)

@@ -46,11 +46,7 @@ class Progress:
     def __init__(self, batches: int, quiet: bool = False) -> None:
         self.batches, self.quiet = batches, quiet
         self.place = (
-            "notebook"
-            if _in_notebook()
-            else "terminal"
-            if _in_terminal()
-            else "log"
+            "notebook" if _in_notebook() else "terminal" if _in_terminal() else "log"
         )
         self.line: Any = None
         self.lines: list[str] = []

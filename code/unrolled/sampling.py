@@ -141,9 +141,7 @@ def generate(
     steps = longest - len(prompt)
 
     def choose(log_probabilities: np.ndarray) -> np.ndarray:
-        return draw(
-            distribution(log_probabilities, temperature, top_k, top_p), random
-        )
+        return draw(distribution(log_probabilities, temperature, top_k, top_p), random)
 
     written: list[list[int]] = []
     for first in range(0, count, TOGETHER):

@@ -56,9 +56,7 @@ def part(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 <= float(text) < 1:
             return float(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r}: expected a number from 0 to below 1"
-    )
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0 to below 1")
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,9 +81,7 @@ def options(description: str, figures: str) -> argparse.ArgumentParser:
         description=description.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        "--seed", type=whole(0), default=0, help="of data and weights"
-    )
+    parser.add_argument("--seed", type=whole(0), default=0, help="of data and weights")
     parser.add_argument(
         "--output", type=Path, default=Path(figures), help="the folder for figures"
     )

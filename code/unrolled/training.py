@@ -99,16 +99,12 @@ class State:
 
 def evaluate(model: LanguageModel, batches: Batches) -> float:
     """The mean loss over all words of a text, in nats."""
-    return (
-        sum(float(model.losses(batch).sum()) for batch in batches) / batches.tokens
-    )
+    return sum(float(model.losses(batch).sum()) for batch in batches) / batches.tokens
 
 
 def perplexity(loss: float) -> float:
     """The exponential of a mean loss in nats: as unsure as between so many equal choices."""
-    return (
-        math.exp(loss) if loss < 709 else math.inf
-    )  # the largest number is e^709.8
+    return math.exp(loss) if loss < 709 else math.inf  # the largest number is e^709.8
 
 
 @contextlib.contextmanager
@@ -223,9 +219,7 @@ class Trainer:
             self.options.seed, state.epoch, skip=state.position
         )
         self.progress.begin(state.epoch + 1, state.position)
-        pending: list[
-            tuple[Any, int]
-        ] = []  # the device works on while we queue more
+        pending: list[tuple[Any, int]] = []  # the device works on while we queue more
         looked = saved = time.monotonic()
         for batch in batches:
             loss = self.model.step(batch, state.learning_rate)
@@ -365,9 +359,7 @@ def fit(
         "text": {"level": corpus.level, "fingerprint": corpus.fingerprint},
         "vocabulary": list(vocabulary.tokens),
     }
-    run = Trainer(
-        model, training, validation, options, state, folder, about, **trainer
-    )
+    run = Trainer(model, training, validation, options, state, folder, about, **trainer)
     return Trained(model, vocabulary, run.run(), about)
 
 
@@ -411,9 +403,7 @@ def load(path: Path) -> Trained:
             raise ValueError(f"unknown level {about['text']['level']!r}")
         return Trained(model, vocabulary, State(**about["state"]), about)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: holds no model of this program: {error}"
-        ) from error
+        raise UserError(f"{path}: holds no model of this program: {error}") from error
 
 
 def _check_same(

@@ -46,9 +46,7 @@ def options(**changes: Any) -> Options:
 def variants() -> dict[str, Options]:
     """The models of chapter 6: cells, then tricks, each added to those before."""
     epochs = backend.budget(smoke=2, cpu=3, gpu=20)
-    buckets = backend.budget(
-        smoke=1, cpu=3, gpu=8
-    )  # few, for each has to be compiled
+    buckets = backend.budget(smoke=1, cpu=3, gpu=8)  # few, for each has to be compiled
     plain = options(
         epochs=epochs, buckets=buckets, optimizer="rmsprop", rate=RATES["rmsprop"]
     )
@@ -65,9 +63,7 @@ def variants() -> dict[str, Options]:
         "GRU + Adam, tied": tied,
         "GRU + Adam, tied, dropout": tied._replace(dropout=share),
     }
-    large = tied._replace(
-        hidden=512, embedding=512, layers=2, dropout=0.5, epochs=30
-    )
+    large = tied._replace(hidden=512, embedding=512, layers=2, dropout=0.5, epochs=30)
     more = {"GRU, two layers of 512, all tricks": large}
     return found | backend.budget(smoke={}, cpu={}, gpu=more)
 
@@ -76,12 +72,8 @@ def characters() -> Options:
     """How chapter 6 trains its model of characters."""
     return backend.budget(
         smoke=Options(vocabulary=60, hidden=16, embedding=8, buckets=1, longest=30),
-        cpu=Options(
-            vocabulary=90, hidden=128, embedding=32, buckets=1, longest=100
-        ),
-        gpu=Options(
-            vocabulary=90, hidden=256, embedding=64, buckets=2, longest=200
-        ),
+        cpu=Options(vocabulary=90, hidden=128, embedding=32, buckets=1, longest=100),
+        gpu=Options(vocabulary=90, hidden=256, embedding=64, buckets=2, longest=200),
     )._replace(
         cell="gru",
         optimizer="adam",

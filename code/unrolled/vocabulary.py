@@ -92,9 +92,7 @@ class Vocabulary:
         """
         numbers = self._numbers
         return np.fromiter(
-            (numbers.get(word, UNKNOWN) for word in sentence),
-            np.int32,
-            len(sentence),
+            (numbers.get(word, UNKNOWN) for word in sentence), np.int32, len(sentence)
         )
 
     def decode(self, ids: Iterable[int]) -> list[str]:

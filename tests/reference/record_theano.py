@@ -32,10 +32,7 @@ def rmsprop(shared, gradients, learning_rate, decay=0.9, epsilon=1e-6):
     for (name, p), g in zip(shared.items(), gradients):
         mean = theano.shared(np.zeros_like(p.get_value()))
         new = decay * mean + (1 - decay) * tt.sqr(g)
-        updates += [
-            (mean, new),
-            (p, p - learning_rate * g / tt.sqrt(new + epsilon)),
-        ]
+        updates += [(mean, new), (p, p - learning_rate * g / tt.sqrt(new + epsilon))]
         means["mean of squares/" + name] = mean
     return updates, means
 
@@ -59,10 +56,7 @@ def descend(start, build_loss, learning_rate, rule=sgd):
     at_start = differentiate()
     losses = [step() for _ in range(UPDATES)]  # each is the loss before its update
     losses.append(evaluate())
-    recorded = {
-        "learning_rate": np.float64(learning_rate),
-        "losses": np.array(losses),
-    }
+    recorded = {"learning_rate": np.float64(learning_rate), "losses": np.array(losses)}
     for name, gradient in zip(start, at_start):
         recorded["start/" + name] = start[name]
         recorded["gradient/" + name] = gradient
@@ -288,9 +282,7 @@ MODELS = {"network": network, "rnn": rnn, "gru": gru, "lstm": lstm}
 def main():
     """Write the file of each model named on the command line, or of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "models", nargs="*", metavar="model", help=", ".join(MODELS)
-    )
+    parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
     models = parser.parse_args().models or list(MODELS)
     unknown = sorted(set(models) - set(MODELS))
     if unknown:

@@ -14,8 +14,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 
-from chapters import BOOK, BUILD, PACKAGE, read_page
 from environment import Progress
+from pages import BOOK, BUILD, PACKAGE, read_page
 
 
 class PageError(Exception):
@@ -74,12 +74,7 @@ def run(page: str, number: str) -> nbformat.NotebookNode:
                 kernel_name="python3",  # in the Python that runs this
                 resources={"metadata": {"path": str(BOOK)}},
                 config=Config(
-                    {
-                        "KernelManager": {
-                            "transport": "ipc",
-                            "ip": f"{sockets}/kernel",
-                        }
-                    }
+                    {"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}
                 ),
                 on_notebook_start=stop_on_signals,
                 on_cell_execute=show,

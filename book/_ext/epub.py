@@ -44,9 +44,7 @@ class Ebook(Epub3Builder):
         super().handle_page(page, context, *args, **options)
         path = Path(self.outdir, f"{page}{self.out_suffix}")
         if path.exists():
-            path.write_text(
-                as_xml(path.read_text(encoding="utf-8")), encoding="utf-8"
-            )
+            path.write_text(as_xml(path.read_text(encoding="utf-8")), encoding="utf-8")
 
     def build_content(self) -> None:
         """Write the list of files, and say which pages hold formulas."""
@@ -62,9 +60,7 @@ class Ebook(Epub3Builder):
             )
 
         text = path.read_text(encoding="utf-8")
-        text = re.sub(
-            r'<item id="[^"]*" href="([^"]*\.xhtml)"[^>]* />', complete, text
-        )
+        text = re.sub(r'<item id="[^"]*" href="([^"]*\.xhtml)"[^>]* />', complete, text)
         path.write_text(text, encoding="utf-8")
 
 

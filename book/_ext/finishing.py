@@ -21,10 +21,7 @@ REPAIRS = [
         r'(<meta charset="utf-8">)(?!<script>)',
         r'\1<script>document.documentElement.className = "drawers"</script>',
     ),
-    (
-        r'<meta name="viewport" content="width=device-width, initial-scale=1" />',
-        r"",
-    ),
+    (r'<meta name="viewport" content="width=device-width, initial-scale=1" />', r""),
     (r'\s*<link rel="prefetch" [^>]*>', r""),
     (r'role="doc-biblioentry"', r'role="listitem"'),
     (
@@ -81,9 +78,7 @@ def _size(picture: Path) -> tuple[int, int] | None:
     if picture.suffix != ".svg":
         return None
     head = re.search(r"<svg[^>]*>", picture.read_text(encoding="utf-8"))[0]
-    found = [
-        re.search(rf'\b{side}="([\d.]+)pt"', head) for side in ("width", "height")
-    ]
+    found = [re.search(rf'\b{side}="([\d.]+)pt"', head) for side in ("width", "height")]
     if not all(found):
         return None
     width, height = (round(float(side[1]) * 4 / 3) for side in found)
@@ -120,9 +115,7 @@ def _light_code(text: str) -> str:
         lines = block[0].count("\n")
         return code.replace("<pre>", f'<pre style="--lines: {lines}">', 1)
 
-    return re.sub(
-        r'<div class="highlight"><pre>.*?</pre>', lighten, text, flags=re.S
-    )
+    return re.sub(r'<div class="highlight"><pre>.*?</pre>', lighten, text, flags=re.S)
 
 
 def _light_figure(text: str) -> str:

@@ -37,7 +37,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
 
-from chapters import BOOK, SHOWN, executed_pages
+from pages import BOOK, SHOWN, executed_pages
 from unrolled.widgets import MIME, script
 
 logger = getLogger(__name__)
@@ -173,9 +173,7 @@ class GatherSolutions(SphinxTransform):
 
 def visit_solution(translator, node: solution) -> None:
     """Open a box that needs no script."""
-    translator.body.append(
-        '<details class="solution"><summary>Solution</summary>\n'
-    )
+    translator.body.append('<details class="solution"><summary>Solution</summary>\n')
 
 
 def depart_solution(translator, node: solution) -> None:
@@ -201,9 +199,7 @@ def _day(iso: str) -> str:
 
 
 def _versions(made: dict) -> str:
-    return ", ".join(
-        f"{name} {number}" for name, number in made["versions"].items()
-    )
+    return ", ".join(f"{name} {number}" for name, number in made["versions"].items())
 
 
 def _machine(made: dict) -> str:
@@ -236,7 +232,9 @@ class Provenance(SphinxDirective):
         else:
             text += "They were made for this build of the site."
         if made["stale"]:
-            text += f" Its frozen outputs are out of date ({made['stale']}), and not shown."
+            text += (
+                f" Its frozen outputs are out of date ({made['stale']}), and not shown."
+            )
         return [nodes.paragraph(text, text, classes=["provenance"])]
 
 
@@ -259,11 +257,7 @@ class ExecutedPages(SphinxDirective):
                 total += made["seconds"]
                 versions.add(_versions(made))
                 frozen = (
-                    "yes"
-                    if made["frozen"]
-                    else "no, stale"
-                    if made["stale"]
-                    else "no"
+                    "yes" if made["frozen"] else "no, stale" if made["stale"] else "no"
                 )
                 rows.append(
                     f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made['date'])} "
@@ -310,9 +304,7 @@ def depart_widget(translator, node: widget) -> None:
     translator.body.append("</div>\n")
 
 
-def add_widget_script(
-    app: Sphinx, page: str, _template, context: dict, _tree
-) -> None:
+def add_widget_script(app: Sphinx, page: str, _template, context: dict, _tree) -> None:
     """Load the scripts of live models only where there are any."""
     if "widgets" in (context.get("meta") or {}):
         app.add_js_file("widgets/core.js", loading_method="defer")
@@ -334,9 +326,7 @@ def write_widget_data(app: Sphinx, error: Exception | None) -> None:
                             f"{page}: no name for data: {found['name']!r}"
                         )
                     text = script(found["name"], found["content"])
-                    (folder / f"{found['name']}.js").write_text(
-                        text, encoding="utf-8"
-                    )
+                    (folder / f"{found['name']}.js").write_text(text, encoding="utf-8")
 
 
 def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
@@ -350,16 +340,12 @@ def refuse_to_execute(app: Sphinx) -> None:
     """Stop where a page has no outputs: MyST-NB would execute it now, for minutes, and unasked."""
     for page in executed_pages():
         if provenance_of(page) is None:
-            raise ExtensionError(
-                f"{page} has no outputs: run make html, not Sphinx"
-            )
+            raise ExtensionError(f"{page} has no outputs: run make html, not Sphinx")
 
 
 def setup(app: Sphinx) -> dict:
     """Add all this to Sphinx."""
-    app.add_html_math_renderer(
-        "mathml", (visit_math, None), (visit_math_block, None)
-    )
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.add_directive("source", Source)
     app.add_directive("solution", Solution)
     app.add_node(solution, html=(visit_solution, depart_solution))

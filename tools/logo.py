@@ -38,5 +38,5 @@ def draw() -> str:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parents[1] / "_static" / "logo.svg"
+    target = Path(__file__).parents[1] / "book" / "_static" / "logo.svg"
     target.write_text(draw(), encoding="utf-8")

@@ -3,7 +3,7 @@
 
 import nbformat
 
-from chapters import BOOK, BUILD
+from pages import BOOK, BUILD
 
 
 def main() -> None:
