@@ -6,114 +6,120 @@ them in each step. Then trains cells to recall a letter, and prints their losses
 of each.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
 import matplotlib
 
-matplotlib.use("Agg")  # figures become files; no window, no screen needed
+# Figures become files: no window, no screen needed.
+matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import backend, numpy_rnn, plotting, script
+from unrolled import (
+    command_line,
+    fields,
+    jacobians,
+    layers,
+    machine,
+    rnn_by_hand,
+    tasks,
+)
 from unrolled.cells import CELLS
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.tasks import learn, recall, restart
-from unrolled.time_gradients import KINDS, Fading, fading, recurrent_weights
+from unrolled.errors import UserError
+from unrolled.figures import charts, style
+from unrolled.language_model import LanguageModel
 
 #: Words, words of a sentence, and sentences of the measurement.
 WORDS, LENGTH, SENTENCES = 100, 40, 20
 
 
-def follow(kind: str, hidden: int, radius: float | None, seed: int) -> Fading:
+@dataclass(frozen=True)
+class Trial:
+    """What this script can be told."""
+
+    cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = ("rnn", "gru", "lstm")
+    """Kinds of units that learn."""
+    distances: tuple[fields.Positive, ...] = (5, 20, 40)
+    """Steps between the letter and the question."""
+    radius: fields.Amount | None = None
+    """Scale every W to this spectral radius; without it, W is as it is drawn."""
+    hidden: fields.Positive = 32
+    """Hidden units, H."""
+    steps: fields.Positive = 600
+    """Steps of training, with Adam."""
+    learning_rate: fields.Amount = 0.01
+    """Of Adam, η."""
+    seed: fields.Natural = 0
+    """Of data and weights."""
+    output: fields.File = Path("figures/backpropagation-through-time")
+    """Folder for the figures."""
+
+    def __post_init__(self) -> None:
+        fields.check(self)
+        if self.radius == 0:
+            raise UserError(
+                "no error passes a W of zeros: expected a number above 0", radius=0
+            )
+
+
+def follow(kind: str, hidden: int, radius: float | None, seed: int) -> jacobians.Fading:
     """Send errors back through an untrained network whose W is of a kind."""
     random = np.random.default_rng(seed)
-    p = numpy_rnn.initialize(WORDS, hidden, seed)
-    p = p._replace(W=recurrent_weights(kind, hidden, random, radius))
+    p = rnn_by_hand.initialize(WORDS, hidden, seed)
+    p = p._replace(W=jacobians.recurrent_weights(kind, hidden, random, radius))
     runs = []
     for _ in range(SENTENCES):
         x, y = random.integers(WORDS, size=(2, LENGTH))
-        runs.append((*numpy_rnn.forward(p, x), y))
-    return fading(p.W, p.V, runs, LENGTH - 10)
+        runs.append((*rnn_by_hand.forward(p, x), y))
+    return jacobians.fading(p.W, p.V, runs, LENGTH - 10)
 
 
 def train(cell: str, distances: list[int], chosen) -> dict[int, np.ndarray]:
     """The losses of a cell that learns to recall, for each distance."""
-    settings = Settings(C=6, H=chosen.hidden, cell=cell)
-    model = LanguageModel(settings, clip=1.0, rule="adam")
+    settings = layers.Settings(vocabulary=6, hidden=chosen.hidden, cell=cell)
+    model = LanguageModel(settings, clip=1.0, optimizer="adam")
     T, losses = max(distances) + 10, {}
     for k in distances:
-        parameters = initialize(settings, chosen.seed)
-        if cell == "relu":  # as its authors start it
+        parameters = layers.initialize(settings, chosen.seed)
+        if cell == "relu":
+            # As its authors start it.
             parameters["W"] = np.eye(chosen.hidden)
-        restart(model, parameters)
-        losses[k] = learn(
+        tasks.restart(model, parameters)
+        losses[k] = tasks.learn(
             model,
-            lambda random, k=k: recall(k, random, T),
+            lambda random, k=k: tasks.recall(k, random, T),
             chosen.steps,
-            chosen.rate,
+            chosen.learning_rate,
             chosen.seed,
         )
-        script.check_loss(losses[k][-1], chosen.steps)
+        command_line.check_loss(losses[k][-1], chosen.steps, chosen.learning_rate)
         end = losses[k][-50:].mean()
         print(f"{cell:4} recall {k:3}: loss {losses[k][0]:.3f} -> {end:.3f}")
     return losses
 
 
-def options():
-    """Read the command line."""
-    parser = script.options(__doc__, "figures/backpropagation-through-time")
-    parser.add_argument(
-        "--cells",
-        choices=CELLS,
-        nargs="+",
-        default=["rnn", "gru", "lstm"],
-        help="what learns",
-    )
-    parser.add_argument(
-        "--distances",
-        type=script.whole(1),
-        nargs="+",
-        default=[5, 20, 40],
-        help="steps between the letter and the question",
-    )
-    parser.add_argument(
-        "--radius",
-        type=script.amount,
-        help="scale every W to this spectral radius; None: as it is drawn",
-    )
-    parser.add_argument("--hidden", type=script.whole(1), default=32, help="units")
-    parser.add_argument(
-        "--steps", type=script.whole(1), default=600, help="of training, with Adam"
-    )
-    parser.add_argument(
-        "--rate", type=script.amount, default=0.01, help="learning rate η"
-    )
-    chosen = script.parse(parser)
-    if chosen.radius == 0:
-        raise script.UserError(
-            "--radius 0: no error passes a W of zeros, expected a number above 0"
-        )
-    return chosen
-
-
 def main() -> None:
-    """Read the options, measure, train, report."""
-    chosen = options()
-    plotting.use_house_style()
-    where = backend.describe()
-    print(f"device: {where['device']} ({where['name']})")
+    """Read the settings, measure, train, report."""
+    chosen = command_line.parse(Trial(), __doc__)
+    style.use_house_style()
+    where = machine.describe()
+    print(f"device: {where.device} ({where.name})")
 
     print("W           radius  σ₁     bound  measured (factor per step)")
     norms = {}
-    for kind in KINDS:
+    for kind in jacobians.KINDS:
         found = follow(kind, chosen.hidden, chosen.radius, chosen.seed)
         norms[kind] = found.norms
         print(
             f"{kind:11}{found.radius:6.3f}{found.largest:7.3f}"
-            f"{found.bound:8.3f}{found.rate:8.3f}"
+            f"{found.bound:8.3f}{found.factor:8.3f}"
         )
     figure, ax = plt.subplots()
-    plotting.norms_by_distance(ax, norms)
-    print("wrote", plotting.save(figure, chosen.output / "norms.png"))
+    charts.norms_by_distance(ax, norms)
+    print("wrote", style.save(figure, chosen.output / "norms.png"))
 
     distances = sorted(set(chosen.distances))
     figure, axes = plt.subplots(
@@ -127,8 +133,8 @@ def main() -> None:
             ax.set(title=f"k = {k}", xlabel="step")
     axes[0, 0].set_ylabel("loss (nats)")
     axes[0, -1].legend()
-    print("wrote", plotting.save(figure, chosen.output / "recall.png"))
+    print("wrote", style.save(figure, chosen.output / "recall.png"))
 
 
 if __name__ == "__main__":
-    script.run(main)
+    command_line.run(main)

@@ -5,19 +5,52 @@ Times a step by hand and compiled, trains with checkpoints, prints perplexities 
 and writes two figures: the perplexities and the words per second by batch size.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import matplotlib
 
-matplotlib.use("Agg")  # figures become files; no window, no screen needed
+# Figures become files: no window, no screen needed.
+matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import backend, corpus, numpy_rnn, plotting, sampling, script, training
+from unrolled import (
+    command_line,
+    fields,
+    models,
+    rnn_by_hand,
+    sampling,
+    shakespeare,
+    timing,
+    training,
+)
 from unrolled.batches import Batch
-from unrolled.language_model import LanguageModel, Settings
+from unrolled.errors import UserError
+from unrolled.figures import style
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
 from unrolled.ngrams import KneserNey
+from unrolled.options import Options
 
-STEPS = 20  # words of the sentence that is timed
+#: Words of the sentence that is timed.
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What this script can be told."""
+
+    training: Options = Options()
+    sentences: fields.Positive | None = None
+    """Sentences to train on; without it, all."""
+    repeats: fields.Positive = 10
+    """Steps that are timed."""
+    resume: bool = False
+    """Go on with the training in the folder."""
+    output: fields.File = Path("figures/rnn-language-model")
+    """Folder for the figures and the model."""
 
 
 def random_batch(C: int, B: int) -> Batch:
@@ -33,15 +66,16 @@ def seconds_per_step(model: LanguageModel, batch: Batch, repeats: int) -> float:
         model.step(batch, 0.0)
         return [p.get_value(borrow=True) for p in model.parameters.values()]
 
-    return backend.measure(step, repeats).median
+    return timing.measure(step, repeats).median
 
 
-def compare_speed(C: int, H: int, repeats: int, picture) -> None:
+def compare_speed(settings: Settings, repeats: int, picture) -> None:
     """Print and draw what compiling and minibatches buy."""
+    C, H = settings.vocabulary, settings.hidden
     x, y, _ = random_batch(C, 1)
-    by_hand = numpy_rnn.initialize(C, H)
-    t = backend.measure(
-        lambda: numpy_rnn.step(by_hand, x[:, 0], y[:, 0], 0.0, truncation=4), repeats
+    by_hand = rnn_by_hand.initialize(C, H)
+    t = timing.measure(
+        lambda: rnn_by_hand.step(by_hand, x[:, 0], y[:, 0], 0.0, truncation=4), repeats
     ).median
     print(f"one sentence of {STEPS} words by hand: {1e3 * t:.2f} ms")
     model = LanguageModel(Settings(C, H))
@@ -53,63 +87,45 @@ def compare_speed(C: int, H: int, repeats: int, picture) -> None:
     figure, ax = plt.subplots()
     ax.loglog(sizes, rates, "-o")
     ax.set(xlabel="B, sentences in a batch", ylabel="words per second")
-    print("wrote", plotting.save(figure, picture))
+    print("wrote", style.save(figure, picture))
 
 
 def draw_history(history, baselines, picture) -> None:
     """Draw the perplexities after each epoch, and those of the n-gram models as lines."""
-    epochs = [row["epoch"] for row in history]
+    epochs = [row.epoch for row in history]
     figure, ax = plt.subplots()
     for key, label in (("loss", "training"), ("validation", "validation")):
-        ax.semilogy(epochs, [np.exp(row[key]) for row in history], "-o", label=label)
+        ax.semilogy(
+            epochs, [np.exp(getattr(row, key)) for row in history], "-o", label=label
+        )
     for name, perplexity in baselines.items():
-        ax.axhline(perplexity, color=plotting.GRAY, linewidth=1)
+        ax.axhline(perplexity, color=style.GRAY, linewidth=1)
         ax.text(epochs[-1], perplexity, name, ha="right", va="bottom")
     ax.set(xlabel="epoch", ylabel="perplexity")
     ax.legend()
-    print("wrote", plotting.save(figure, picture))
+    print("wrote", style.save(figure, picture))
 
 
 def main() -> None:
-    """Read the options, time, train, compare, write."""
-    parser = script.options(__doc__, "figures/rnn-language-model")
-    default = training.Options()
-    for name, kind, help in (
-        ("vocabulary", script.whole(5), "its size"),
-        ("hidden", script.whole(1), "hidden units"),
-        ("epochs", script.whole(1), "times through the text"),
-        ("batch", script.whole(1), "sentences a minibatch"),
-        ("rate", script.amount, "first learning rate η"),
-    ):
-        parser.add_argument(
-            f"--{name}", type=kind, default=getattr(default, name), help=help
-        )
-    parser.add_argument(
-        "--sentences", type=script.whole(1), help="to train on, not all"
-    )
-    parser.add_argument(
-        "--repeats", type=script.whole(1), default=10, help="timed steps"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on in --output")
-    chosen = script.parse(parser)
-    plotting.use_house_style()
-    if (chosen.output / "last.npz").exists() and not chosen.resume:
-        raise script.UserError(
+    """Read the settings, time, train, compare, write."""
+    chosen = command_line.parse(Trial(), __doc__)
+    style.use_house_style()
+    last, options = chosen.output / "last.npz", chosen.training
+    if last.exists() and not chosen.resume:
+        raise UserError(
             f"{chosen.output}: holds a model already: choose --resume or another --output"
         )
+    begun = models.load(last) if chosen.resume else None
 
-    plays = corpus.load()
-    plays = plays._replace(train=plays.train[: chosen.sentences])
-    compare_speed(
-        chosen.vocabulary, chosen.hidden, chosen.repeats, chosen.output / "speed.png"
-    )
-    given = {k: v for k, v in vars(chosen).items() if k in default._fields}
-    options = default._replace(**given, embedding=chosen.hidden)
-    training.fit(plays, options, chosen.output, chosen.resume)
+    text = shakespeare.load()
+    text = text._replace(train=text.train[: chosen.sentences])
+    compare_speed(options.model, chosen.repeats, chosen.output / "speed.png")
+    training.fit(text, options, chosen.output, begun)
 
-    model, vocabulary, state, _ = training.load(chosen.output)
-    encoded = [vocabulary.encode(sentence) for sentence in plays.train]
-    held_out = [vocabulary.encode(sentence) for sentence in plays.validation]
+    best = models.load(chosen.output)
+    vocabulary, state = best.vocabulary, best.state
+    encoded = [vocabulary.encode(sentence) for sentence in text.train]
+    held_out = [vocabulary.encode(sentence) for sentence in text.validation]
     baselines = {
         name: KneserNey(encoded, len(vocabulary), order).perplexity(held_out)
         for order, name in ((1, "unigram"), (2, "bigram"), (3, "trigram"))
@@ -119,11 +135,11 @@ def main() -> None:
             f"{name}: validation loss {np.log(perplexity):.3f}, perplexity {perplexity:.1f}"
         )
     for words in sampling.generate(
-        model, vocabulary, count=5, temperature=0.8, longest=30, seed=chosen.seed
+        best.model, vocabulary, count=5, temperature=0.8, longest=30, seed=options.seed
     ):
         print("·", sampling.detokenize(words))
     draw_history(state.history, baselines, chosen.output / "perplexity.png")
 
 
 if __name__ == "__main__":
-    script.run(main)
+    command_line.run(main)

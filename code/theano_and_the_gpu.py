@@ -4,60 +4,70 @@
 Prints the loss and the times, and writes two figures: the losses and the times.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
 import matplotlib
 
-matplotlib.use("Agg")  # figures become files; no window, no screen needed
+# Figures become files: no window, no screen needed.
+matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import make_moons
 from tqdm import tqdm
 
-from unrolled import backend, plotting, script
-from unrolled.network import Parameters, TheanoNetwork, gradients, initialize
+from unrolled import command_line, compute, fields, machine, network, timing
+from unrolled.figures import charts, style
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this script can be told."""
+
+    hidden: fields.Positive = 1000
+    """Hidden units, H."""
+    points: Annotated[int, fields.whole(2)] = 5000
+    """Points to learn from."""
+    passes: fields.Positive = 200
+    """Steps of gradient descent, each over all points."""
+    repeats: fields.Positive = 20
+    """Steps that are timed."""
+    learning_rate: fields.Amount = 0.05
+    """Step's length per unit of slope, η."""
+    mode: Annotated[str, fields.one_of(compute.MODES)] = "JAX"
+    """Compiler."""
+    seed: fields.Natural = 0
+    """Of points and weights."""
+    output: fields.File = Path("figures/theano-and-the-gpu")
+    """Folder for the figures."""
 
 
 def main() -> None:
-    """Read the options, time, train, report."""
-    parser = script.options(__doc__, "figures/theano-and-the-gpu")
-    parser.add_argument(
-        "--hidden", type=script.whole(1), default=1000, help="hidden units"
-    )
-    parser.add_argument(
-        "--points", type=script.whole(2), default=5000, help="to learn from"
-    )
-    parser.add_argument(
-        "--passes", type=script.whole(1), default=200, help="over the data"
-    )
-    parser.add_argument(
-        "--repeats", type=script.whole(1), default=20, help="timed steps"
-    )
-    parser.add_argument(
-        "--rate", type=script.amount, default=0.05, help="learning rate η"
-    )
-    parser.add_argument(
-        "--mode", choices=backend.MODES, default="JAX", help="the compiler"
-    )
-    chosen = script.parse(parser)
-    plotting.use_house_style()
-    where = backend.describe()
-    print(f"device: {where['device']} ({where['name']})")
+    """Read the settings, time, train, report."""
+    chosen = command_line.parse(Settings(), __doc__)
+    style.use_house_style()
+    where = machine.describe()
+    print(f"device: {where.device} ({where.name})")
 
     X, y = make_moons(chosen.points, noise=0.20, random_state=chosen.seed)
     X = X.astype("float32")
-    start = initialize(2, chosen.hidden, 2, chosen.seed)
-    start = Parameters(*(value.astype("float32") for value in start))
+    start = network.initialize(2, chosen.hidden, 2, chosen.seed)
+    start = network.Parameters(*(value.astype("float32") for value in start))
     print(f"compiling for {chosen.mode} ...", flush=True)
-    network = TheanoNetwork(start, X, y, chosen.rate, mode=chosen.mode)
+    compiled = network.TheanoNetwork(
+        start, X, y, chosen.learning_rate, mode=chosen.mode
+    )
 
     losses = []
     for i in tqdm(range(chosen.passes), unit=" passes"):
-        losses.append(float(network.step()))
-        script.check_loss(losses[-1], i)
-    print(f"loss {losses[0]:.6f} -> {float(network.loss()):.6f}")
+        losses.append(float(compiled.step()))
+        command_line.check_loss(losses[-1], i, chosen.learning_rate)
+    print(f"loss {losses[0]:.6f} -> {float(compiled.loss()):.6f}")
 
     times = {
-        "NumPy": backend.measure(lambda: gradients(start, X, y), chosen.repeats),
-        chosen.mode: backend.measure(network.step, chosen.repeats),
+        "NumPy": timing.measure(lambda: network.gradients(start, X, y), chosen.repeats),
+        chosen.mode: timing.measure(compiled.step, chosen.repeats),
     }
     for name, t in times.items():
         print(
@@ -67,14 +77,14 @@ def main() -> None:
 
     figure, ax = plt.subplots(figsize=(6.4, 2.2))
     ax.barh(
-        list(times), [1e3 * t.median for t in times.values()], color=plotting.COLORS[0]
+        list(times), [1e3 * t.median for t in times.values()], color=style.COLORS[0]
     )
     ax.set(xlabel="milliseconds per step")
-    print("wrote", plotting.save(figure, chosen.output / "step-times.png"))
+    print("wrote", style.save(figure, chosen.output / "step-times.png"))
     figure, ax = plt.subplots()
-    plotting.loss_curve(ax, {chosen.mode: (range(1, chosen.passes + 1), losses)})
-    print("wrote", plotting.save(figure, chosen.output / "loss.png"))
+    charts.loss_curve(ax, {chosen.mode: (range(1, chosen.passes + 1), losses)})
+    print("wrote", style.save(figure, chosen.output / "loss.png"))
 
 
 if __name__ == "__main__":
-    script.run(main)
+    command_line.run(main)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unrolled.script import UserError
+from unrolled.errors import UserError
 from unrolled.vocabulary import END, PADDING, START
 
 
@@ -80,11 +80,12 @@ class Batches:
             )
         self.B = B
         self._text = _joined(sentences)
-        self._starts, self._lengths = _pieces(sentences, longest)
+        self._starts, self._lengths = _cut_up(sentences, longest)
         if len(self._starts) < B:
             raise UserError(
-                f"found {len(self._starts)} sentences, fewer than the {B} of one batch: "
-                "choose a smaller --batch, or more text"
+                f"found {len(self._starts)} sentences, fewer than one batch holds: "
+                "expected a smaller batch, or more text",
+                batch=B,
             )
         lengths = (
             [T for T, _ in like.shapes]
@@ -157,7 +158,7 @@ def _joined(sentences: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(text).astype(np.int32) if text else np.zeros(0, np.int32)
 
 
-def _pieces(
+def _cut_up(
     sentences: Sequence[np.ndarray], longest: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where in the joined text each piece starts, and how many steps it has."""

@@ -6,20 +6,21 @@ anything but numbers and words, so a file from a stranger can be opened safely.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unrolled.script import UserError
+from unrolled import files
+from unrolled.errors import UserError
 
 #: What ``about`` begins with, in every file that this module wrote.
-FORMAT = {"format": "unrolled checkpoint", "version": 1}
+FORMAT = {"format": "unrolled checkpoint", "version": 2}
+#: The versions that can be read.
+VERSIONS = (1, 2)
 
 
 def save(
@@ -48,22 +49,15 @@ def save(
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds infinity or NaN")
     text = json.dumps({**FORMAT, **about}, ensure_ascii=False, allow_nan=False)
-    unfinished = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as file:
+        with files.replacing(path) as file:
             np.savez(file, about=np.array(text), **arrays)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk, before the name says so
-        unfinished.replace(path)
     except OSError as error:
         kept = "; the checkpoint from before is untouched" if path.exists() else ""
         raise UserError(
             f"{path}: cannot be written: {error.strerror or error}{kept}"
         ) from error
-    finally:  # after Ctrl-C, too
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -98,7 +92,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise UserError(
             f"{path}: is damaged, or no checkpoint of this program"
         ) from error
-    if version != FORMAT["version"]:
+    if version not in VERSIONS:
         raise UserError(
             f"{path}: has version {version} of the format, this program "
             f"reads version {FORMAT['version']}"

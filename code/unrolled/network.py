@@ -19,7 +19,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
-from unrolled import backend
+from unrolled import compute
+from unrolled.probability import softmax
 from unrolled.updates import sgd
 
 
@@ -58,27 +59,6 @@ def initialize(D: int, H: int, C: int, seed: int = 0) -> Parameters:
     W1 = random.randn(D, H) / np.sqrt(D)
     W2 = random.randn(H, C) / np.sqrt(H)
     return Parameters(W1, np.zeros(H), W2, np.zeros(C))
-
-
-def softmax(z: np.ndarray) -> np.ndarray:
-    r"""Turn scores into probabilities, along the last axis.
-
-    .. math:: p_j = e^{z_j} / \sum_k e^{z_k}
-
-    The largest score is subtracted first. That changes nothing in the quotient, and keeps
-    :math:`e^z` from overflowing.
-
-    Parameters
-    ----------
-    z : array of shape (..., C)
-
-    Returns
-    -------
-    array of shape (..., C)
-        Numbers between 0 and 1 that sum to 1 along the last axis.
-    """
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def forward(parameters: Parameters, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +205,7 @@ def theano_loss(
     The logarithm of a softmax is a difference,
     :math:`\log p_j = z_j - \log \sum_k e^{z_k}`. Written so, it never divides and never takes
     the logarithm of a number that has vanished. The largest score is subtracted first, as in
-    :func:`softmax`; it cancels, so the gradient need not know of it.
+    :func:`unrolled.probability.softmax`; it cancels, so the gradient need not know of it.
 
     Parameters
     ----------
@@ -262,7 +242,7 @@ class TheanoNetwork:
     learning_rate, regularization : float
         As for :func:`train`.
     **compiler
-        ``mode`` and ``on``, as for :func:`unrolled.backend.function`.
+        ``mode`` and ``on``, as for :func:`unrolled.compute.function`.
 
     Attributes
     ----------
@@ -285,17 +265,17 @@ class TheanoNetwork:
         **compiler: Any,
     ) -> None:
         self.parameters = Parameters(
-            *map(backend.shared, parameters, Parameters._fields)
+            *map(compute.shared, parameters, Parameters._fields)
         )
-        examples, classes = backend.shared(X, "X"), backend.shared(y, "y")
+        examples, classes = compute.shared(X, "X"), compute.shared(y, "y")
         loss = theano_loss(self.parameters, examples, classes, regularization)
         updates = sgd(loss, self.parameters, learning_rate)
-        self.step = backend.function([], loss, updates, **compiler)
-        self.loss = backend.function([], loss, **compiler)
+        self.step = compute.function([], loss, updates, **compiler)
+        self.loss = compute.function([], loss, **compiler)
         x = pt.matrix("x", shape=(None, X.shape[1]))
         scores = theano_scores(self.parameters, x)
-        self.predict = backend.function([x], scores.argmax(axis=1), **compiler)
+        self.predict = compute.function([x], scores.argmax(axis=1), **compiler)
 
     def values(self) -> Parameters:
         """The parameters as they are now, as NumPy arrays."""
-        return Parameters(*map(backend.value_of, self.parameters))
+        return Parameters(*map(compute.value_of, self.parameters))

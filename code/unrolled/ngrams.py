@@ -50,7 +50,7 @@ def discount(counts: np.ndarray) -> float:
     return float(n1 / (n1 + 2 * n2)) if n1 else 0.5
 
 
-def look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def values_at(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The values (T,) of the ``wanted`` keys (T,): 0 for one not in the sorted ``keys``."""
     place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
     return np.where(keys[place] == wanted, values[place], 0)
@@ -79,9 +79,9 @@ class Counts(NamedTuple):
 
     def interpolate(self, ngrams: np.ndarray, C: int, lower: np.ndarray) -> np.ndarray:
         """The module's equation: p(w | h) of each n-gram (T,) from ``lower``, p(w | h') (T,)."""
-        count = look_up(self.ngrams, self.counts, ngrams)
-        total = look_up(self.contexts, self.totals, ngrams // C)
-        followers = look_up(self.contexts, self.followers, ngrams // C)
+        count = values_at(self.ngrams, self.counts, ngrams)
+        total = values_at(self.contexts, self.totals, ngrams // C)
+        followers = values_at(self.contexts, self.followers, ngrams // C)
         kept = np.maximum(count - self.discount, 0)
         taken = self.discount * followers
         # A context that was never seen has the total 0.

@@ -12,8 +12,7 @@ import numpy as np
 
 from unrolled.corpus import words_of
 from unrolled.language_model import LanguageModel
-from unrolled.network import softmax
-from unrolled.training import perplexity
+from unrolled.probability import perplexity, softmax
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
 
 #: Sentences that go through the network together.

@@ -102,7 +102,7 @@ def learn(
     return np.array(losses)
 
 
-def accuracy(model: LanguageModel, batch: Batch) -> float:
+def share_right(model: LanguageModel, batch: Batch) -> float:
     """The share of the steps that count at which the likeliest class is right."""
     states, right = model.start(batch.x.shape[1]), 0.0
     for x, y, mask in zip(*batch):

@@ -1,7 +1,7 @@
 """Rules that turn gradients into better parameters.
 
 Each rule is one function from a loss (or its gradients) and the parameters to a list of updates,
-the pairs (shared variable, new value) that :func:`unrolled.backend.function` carries out.
+the pairs (shared variable, new value) that :func:`unrolled.compute.function` carries out.
 
 For :func:`sgd` a parameter may also be *rows of a table*, ``table[x]``: only these rows then move.
 For a table of word vectors, of which a sentence uses a few, that saves going through the whole
@@ -21,7 +21,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unrolled import backend
+from unrolled import compute
 
 Updates = list[tuple[Any, Any]]
 #: What a rule remembers: shared variables under names such as ``"mean of squares/W"``.
@@ -44,11 +44,11 @@ def move(parameter: Any, change: Any) -> tuple[Any, Any]:
     return table, pt.inc_subtensor(parameter, change)
 
 
-def recall(memory: Memory, what: str, parameter: Any) -> Any:
+def slot(memory: Memory, what: str, parameter: Any) -> Any:
     """What is remembered of a parameter: a shared variable of its shape, zero at first."""
     name = f"{what}/{parameter.name}"
     if name not in memory:
-        memory[name] = backend.shared(np.zeros(parameter.type.shape), name)
+        memory[name] = compute.shared(np.zeros(parameter.type.shape), name)
     return memory[name]
 
 
@@ -132,7 +132,7 @@ def momentum(
     eta = pt.cast(learning_rate, "floatX")
     updates = []
     for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
-        v = recall(memory, "velocity", p)
+        v = slot(memory, "velocity", p)
         new_v = (1 - friction) * v - eta * g
         updates += [(v, new_v), (p, p + new_v)]
     return updates
@@ -179,7 +179,7 @@ def rmsprop(
     eta = pt.cast(learning_rate, "floatX")
     updates = []
     for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
-        m = recall(memory, "mean of squares", p)
+        m = slot(memory, "mean of squares", p)
         new_m = decay * m + (1 - decay) * g**2
         updates += [(m, new_m), (p, p - eta * g / pt.sqrt(new_m + epsilon))]
     return updates
@@ -224,15 +224,15 @@ def adam(
     Kingma and Ba (2015), "Adam: a method for stochastic optimization", algorithm 1. They call
     the mean of the gradients m and that of the squares v.
     """
-    steps = memory.setdefault("steps/all", backend.shared(0.0, "steps/all"))
+    steps = memory.setdefault("steps/all", compute.shared(0.0, "steps/all"))
     t = steps + 1
     # The two corrections are the same for all parameters, so they go to the learning rate.
     eta = pt.cast(learning_rate, "floatX") * pt.sqrt(1 - beta2**t) / (1 - beta1**t)
     epsilon = epsilon * pt.sqrt(1 - beta2**t)
     updates = [(steps, t)]
     for p, g in zip(parameters, gradients_of(loss, parameters), strict=True):
-        v = recall(memory, "mean", p)
-        m = recall(memory, "mean of squares", p)
+        v = slot(memory, "mean", p)
+        m = slot(memory, "mean of squares", p)
         new_v = beta1 * v + (1 - beta1) * g
         new_m = beta2 * m + (1 - beta2) * g**2
         updates += [(v, new_v), (m, new_m)]

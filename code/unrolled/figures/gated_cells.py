@@ -9,7 +9,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from unrolled.plotting import COLORS, GRAY
+from unrolled.figures.style import COLORS, GRAY
 
 Place = tuple[float, float]
 #: Half the width of a box, and the radius of a circle.

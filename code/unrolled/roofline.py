@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from unrolled import backend
+from unrolled import machine, timing
 
 
 class Roof(NamedTuple):
@@ -38,10 +38,10 @@ def roof(on: str | None = None) -> Roof:
         In float32, as the device multiplies by default: many GPUs do so in TF32.
     """
     side, long = {"cpu": (1500, 100_000_000), "gpu": (8192, 400_000_000)}[
-        on or backend.device()
+        on or machine.device()
     ]
     # Bound to the device: what is merely made there is computed with on JAX's default device.
-    place = backend.jax_device(on)
+    place = machine.jax_device(on)
     square, array = (
         jnp.ones(shape, "float32", device=place) for shape in ((side, side), long)
     )
@@ -52,8 +52,8 @@ def roof(on: str | None = None) -> Roof:
         array = negate(array)  # in place: new memory would have to be cleared first
         return array
 
-    multiply = backend.measure(lambda: product(square, square), repeats=5).median
-    move = backend.measure(pass_over, repeats=5).median
+    multiply = timing.measure(lambda: product(square, square), repeats=5).median
+    move = timing.measure(pass_over, repeats=5).median
     return Roof(2 * side**3 / multiply, 2 * array.nbytes / move)
 
 
@@ -65,7 +65,7 @@ _INSTRUCTION = re.compile(
 )
 
 
-def pieces(compiled: Callable[..., Any], on: str | None = None) -> int:
+def pieces_of_work(compiled: Callable[..., Any], on: str | None = None) -> int:
     """Count the pieces of work that one call of a compiled function consists of.
 
     They are the instructions of the program that XLA makes for a device, each as often as its loop
@@ -74,13 +74,13 @@ def pieces(compiled: Callable[..., Any], on: str | None = None) -> int:
     Parameters
     ----------
     compiled : callable
-        From :func:`unrolled.backend.function`, in ``JAX`` mode. It is compiled once more.
+        From :func:`unrolled.compute.function`, in ``JAX`` mode. It is compiled once more.
     on : {"cpu", "gpu"}, optional
         Left out: the device that computes.
     """
     inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
     shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
-    with jax.default_device(backend.jax_device(on)):
+    with jax.default_device(machine.jax_device(on)):
         program = compiled.vm.jit_fn.lower(*shapes).compile().as_text()
 
     heads = list(_HEAD.finditer(program))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unrolled.network import softmax
+from unrolled.probability import softmax
 
 
 class Parameters(NamedTuple):

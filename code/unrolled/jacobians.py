@@ -201,9 +201,9 @@ class Fading(NamedTuple):
         return self.largest * self.slope
 
     @property
-    def rate(self) -> float:
+    def factor(self) -> float:
         """The factor per step of the straight line through the norms, on a log scale."""
-        return rate_per_step(self.norms)
+        return factor_per_step(self.norms)
 
 
 def fading(
@@ -239,7 +239,7 @@ def fading(
     )
 
 
-def rate_per_step(norms: np.ndarray) -> float:
+def factor_per_step(norms: np.ndarray) -> float:
     """Fit a straight line to the logarithms of norms (distances,); its factor per step.
 
     Norms of 0, which have no logarithm, are left out. If there are not two others, it is 0.

@@ -12,9 +12,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unrolled import backend
+from unrolled import compute
 from unrolled.cells import CELLS
-from unrolled.language_model import LanguageModel, look_up, unroll, word_losses
+from unrolled.language_model import LanguageModel
+from unrolled.layers import look_up, unroll, word_losses
 
 #: The gates' names, in the order of their blocks; the last block is the candidate.
 GATES = {"gru": ("z", "r"), "lstm": ("i", "f", "o")}
@@ -33,11 +34,11 @@ def states(model: LanguageModel, x: np.ndarray) -> np.ndarray:
     array of shape (T, B, H)
     """
     words = pt.tensor("x", dtype="int32", shape=x.shape)
-    start = [pt.zeros((x.shape[1], model.settings.H)) for _ in model.start(1)]
+    start = [pt.zeros((x.shape[1], model.settings.hidden)) for _ in model.start(1)]
     s, _ = unroll(
         model.settings, model.parameters, look_up(model.parameters, words), start
     )
-    return np.asarray(backend.function([words], s)(x))
+    return np.asarray(compute.function([words], s)(x))
 
 
 def gates(model: LanguageModel, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -54,7 +55,7 @@ def gates(model: LanguageModel, x: np.ndarray) -> dict[str, np.ndarray]:
     dict of str to array of shape (T, H)
         By the gate's name; each number is between 0 (shut) and 1 (open).
     """
-    H, p = model.settings.H, model.values()
+    H, p = model.settings.hidden, model.values()
     s = states(model, x[:, None])[:, 0]
     before = np.concatenate([np.zeros((1, H)), s[:-1]])
     rows = p["E"][x] @ p["U"] if "E" in p else p["U"][x]
@@ -66,7 +67,7 @@ def gates(model: LanguageModel, x: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def error_norms(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def error_by_distance(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     r"""How much of the last word's error reaches each earlier state.
 
     To each state a nudge of zero is added; the gradient with respect to the nudge is
@@ -88,11 +89,11 @@ def error_norms(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.ndarra
     T, B = x.shape
     cell, p = CELLS[model.settings.cell], model.parameters
     words = pt.tensor("x", dtype="int32", shape=(T, B))
-    nudges = [pt.zeros((T, B, model.settings.H)) for _ in range(cell.states)]
+    nudges = [pt.zeros((T, B, model.settings.hidden)) for _ in range(cell.states)]
     trace = _nudged(model, look_up(p, words), nudges)
     last = pt.constant(y[-1:].astype("int32"))
     loss = word_losses(p, trace[0][-1:], last).sum()
-    found = backend.function([words], pytensor.grad(loss, nudges))(x)
+    found = compute.function([words], pytensor.grad(loss, nudges))(x)
     squares = sum((np.asarray(g, np.float64) ** 2).sum(axis=2) for g in found)
     return np.exp(0.5 * np.log(squares).mean(axis=1))[::-1]
 
@@ -100,7 +101,7 @@ def error_norms(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.ndarra
 def _nudged(model: LanguageModel, rows: Any, nudges: list[Any]) -> list[Any]:
     """The states over time, with something added to each."""
     cell, p = CELLS[model.settings.cell], model.parameters
-    n, columns = cell.states, cell.gates * model.settings.H
+    n, columns = cell.states, cell.gates * model.settings.hidden
 
     def step(a: Any, *others: Any) -> tuple[Any, ...]:
         added, before = others[:n], others[n:]

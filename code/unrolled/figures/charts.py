@@ -1,0 +1,117 @@
+"""The charts that more than one chapter draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from unrolled.figures.style import COLORS, INK, MARKERS
+
+
+def scatter_classes(ax: Axes, X: np.ndarray, y: np.ndarray, size: float = 16) -> None:
+    """Draw examples (N, 2), each class in y (N,) with a color and a marker of its own."""
+    for c in np.unique(y):
+        ax.scatter(
+            *X[y == c].T,
+            s=size,
+            color=COLORS[c],
+            marker=MARKERS[c],
+            edgecolor="white",
+            linewidth=0.4,
+            label=f"class {c}",
+        )
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+
+
+def decision_boundary(
+    ax: Axes,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    X: np.ndarray,
+    y: np.ndarray,
+    size: float = 16,
+) -> None:
+    """Shade the plane by class probabilities and draw the line where the verdict changes.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    probabilities : callable
+        From points (M, 2) to class probabilities (M, C).
+    X, y : arrays of shape (N, 2) and (N,)
+        The examples to draw on top.
+    size : float
+        The markers' area in square points.
+    """
+    (left, low), (right, high) = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
+    x1, x2 = np.meshgrid(np.linspace(left, right, 160), np.linspace(low, high, 160))
+    p = probabilities(np.column_stack([x1.ravel(), x2.ravel()]))
+    tints = 1 - 0.45 * (1 - np.array([to_rgb(color) for color in COLORS[: p.shape[1]]]))
+    ax.imshow(
+        (p @ tints).reshape(*x1.shape, 3).clip(0, 1),
+        extent=(left, right, low, high),
+        origin="lower",
+        interpolation="bilinear",
+    )
+    for c in range(1 if p.shape[1] == 2 else 0, p.shape[1]):
+        lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)  # above 0: class c wins
+        ax.contour(x1, x2, lead.reshape(x1.shape), [0], colors=INK, linewidths=1.2)
+    scatter_classes(ax, X, y, size)
+    ax.set(xlim=(left, right), ylim=(low, high))
+
+
+def loss_curve(
+    ax: Axes,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x: str = "pass",
+) -> None:
+    """Draw losses over time.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : mapping
+        From a label to (passes, losses), two sequences of one length.
+    x : str
+        What the horizontal axis counts.
+    """
+    for label, (passes, losses) in curves.items():
+        ax.plot(passes, losses, label=label)
+    ax.set(xlabel=x, ylabel="loss (nats)")
+    if len(curves) > 1:
+        ax.legend()
+
+
+def surprise_bars(
+    ax: Axes, words: Sequence[str], surprises: Sequence[float], color: str = COLORS[0]
+) -> None:
+    """Draw the surprise at each word of a sentence, in nats, as bars."""
+    places = range(len(words))
+    ax.bar(places, surprises, color=color, width=0.7)
+    ax.set_xticks(places, words, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_ylabel("surprise (nats)")
+    ax.tick_params(axis="x", length=0)
+
+
+def norms_by_distance(
+    ax: Axes, curves: Mapping[str, Sequence[float]], mark_every: int = 5
+) -> None:
+    r"""Draw the length of :math:`\partial L_t/\partial s_{t-d}` by the distance d, on a log scale.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : mapping
+        From a label to the norms at the distances 0, 1, 2, …
+    mark_every : int
+        Steps between two markers.
+    """
+    for i, (label, norms) in enumerate(curves.items()):
+        marker = MARKERS[i % len(MARKERS)]
+        ax.semilogy(
+            norms, label=label, marker=marker, markevery=mark_every, markersize=5
+        )
+    ax.set(xlabel="distance $t - k$ (steps)", ylabel="length of ∂$L_t$/∂$s_k$")
+    ax.legend()

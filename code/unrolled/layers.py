@@ -1,0 +1,277 @@
+"""A recurrent language model as Theano graphs: words in, recurrent layers, the next words out.
+
+B sentences of T words go through together, time first. ::
+
+    x_t = E[word]                        (B, D)     or one-hot words, and no E
+    s_t = cell(x_t U, s_{t-1}, W, b)     (B, H)     for each layer
+    o_t = softmax(s_t V^T + c)           (B, C)     the probability of each next word
+
+Everything here goes from graphs to graphs. :mod:`unrolled.language_model` compiles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+
+from unrolled import fields
+from unrolled.cells import CELLS
+from unrolled.errors import UserError
+
+#: The parameters by name, as arrays or as shared variables.
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a language model is made of.
+
+    Raises
+    ------
+    UserError
+        If a value is not allowed, or the embedding is to serve as V and is not as long as a state.
+    """
+
+    vocabulary: fields.Positive
+    """Words of the vocabulary, C."""
+    hidden: fields.Positive
+    """Hidden units of each layer, H."""
+    embedding: fields.Natural = 0
+    """Entries of a word's vector, D; 0: words are one-hot, and U has a row for each."""
+    cell: Annotated[str, fields.one_of(CELLS)] = "rnn"
+    """Kind of recurrent unit."""
+    layers: fields.Positive = 1
+    """Recurrent layers, each reading the states of the one before."""
+    dropout: fields.Part = 0.0
+    """Share of what goes from layer to layer that training hides at random."""
+    tied: bool = False
+    """Use the embedding as output table V, too."""
+
+    def __post_init__(self) -> None:
+        fields.check(self)
+        if self.tied and self.embedding != self.hidden:
+            raise UserError(
+                "have to be the same where one table is tied to the other",
+                embedding=self.embedding,
+                hidden=self.hidden,
+            )
+
+
+def layer_names(layer: int) -> tuple[str, str, str]:
+    """The names of a layer's U, W and b: plain for layer 1, with the number from layer 2 on."""
+    number = "" if layer == 1 else str(layer)
+    return f"U{number}", f"W{number}", f"b{number}"
+
+
+def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
+    r"""Draw small random weights; the biases start at zero.
+
+    Each weight is drawn evenly from :math:`\pm 1/\sqrt{n}`, where n is the number of inputs to
+    its unit that are not zero (H for what enters by a single row).
+
+    Parameters
+    ----------
+    settings : Settings
+    seed : int
+        The same seed draws the same weights.
+
+    Returns
+    -------
+    dict of str to float64 array
+        ``E`` (C, D) if there is an embedding; for each layer ``U`` (inputs, G H), ``W`` (H, G H)
+        and ``b`` (G H,), where G is the number of the cell's gates (b is longer where biases act
+        inside the cell); ``V`` (C, H) unless it is E; and ``c`` (C,).
+    """
+    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
+    cell = CELLS[settings.cell]
+    random = np.random.default_rng(seed)
+
+    def draw(n: int, *shape: int) -> np.ndarray:
+        return random.uniform(-1 / np.sqrt(n), 1 / np.sqrt(n), shape)
+
+    columns = cell.gates * H
+    parameters = {"E": draw(H, C, D)} if D else {}
+    for layer in range(1, settings.layers + 1):
+        U, W, b = layer_names(layer)
+        inputs = H if layer > 1 else D or C
+        parameters[U] = draw(D or H if layer == 1 else H, inputs, columns)
+        parameters[W] = draw(H, H, columns)
+        parameters[b] = np.repeat(np.float64(cell.biases), H)
+    if not settings.tied:
+        parameters["V"] = draw(H, C, H)
+    parameters["c"] = np.zeros(C)
+    return parameters
+
+
+# --------------------------------------------------------------------------------- the graphs
+
+
+def look_up(parameters: Parameters, x: Any) -> Any:
+    r"""What the words bring along: rows of E, or of U where words are one-hot.
+
+    A one-hot row vector times a matrix is a row of that matrix, so nothing is multiplied.
+
+    Parameters
+    ----------
+    parameters : mapping of str to shared variable
+    x : symbolic int array of any shape
+        Words.
+
+    Returns
+    -------
+    symbolic array of shape (\*x.shape, D), or (\*x.shape, G H)
+    """
+    return parameters["E" if "E" in parameters else "U"][x]
+
+
+def unroll(
+    settings: Settings,
+    parameters: Parameters,
+    rows: Any,
+    start: Sequence[Any],
+    masks: Sequence[Any] = (),
+) -> tuple[Any, list[Any]]:
+    """Run the recurrent layers over all time steps.
+
+    Parameters
+    ----------
+    settings : Settings
+    parameters : mapping of str to shared variable
+    rows : symbolic array of shape (T, B, D) or (T, B, G H)
+        From :func:`look_up`.
+    start : sequence of symbolic matrices of shape (B, H)
+        The states before the first step: of layer 1, then of layer 2, and so on.
+    masks : sequence of symbolic arrays of shape (T, B, D) or (T, B, H), optional
+        For dropout, from :func:`draw_masks`.
+
+    Returns
+    -------
+    s : symbolic array of shape (T, B, H)
+        The states of the last layer, which the scores are made of.
+    end : list of symbolic matrices
+        The states after the last step, in the order of ``start``.
+    """
+    cell, end, masks = CELLS[settings.cell], [], list(masks)
+    columns = cell.gates * settings.hidden
+
+    def drop(values: Any) -> Any:
+        return values * masks.pop(0) if masks else values
+
+    inputs = drop(rows) if settings.embedding else rows
+    for layer in range(1, settings.layers + 1):
+        U, W, b = (parameters[name] for name in layer_names(layer))
+        one_hot = layer == 1 and not settings.embedding
+        inside = [b[columns:]] if len(cell.biases) > cell.gates else []
+        # A row for each sequence: the gradient is then summed once, after the loop.
+        inside = [bias + pt.zeros_like(start[0]) for bias in inside]
+        outputs = pytensor.scan(
+            cell.step,
+            sequences=[(inputs if one_hot else inputs @ U) + b[:columns]],
+            outputs_info=list(start[len(end) : len(end) + cell.states]),
+            non_sequences=[W, *inside],
+            return_updates=False,
+            strict=True,
+        )
+        states = outputs if isinstance(outputs, list) else [outputs]
+        inputs = drop(states[0])
+        end += [s[-1] for s in states]
+    return inputs, end
+
+
+def draw_masks(
+    settings: Settings, T: int, B: int, seed: int, step: int
+) -> list[np.ndarray]:
+    r"""Choose what dropout hides in one step of training.
+
+    An entry is 0 with the probability p of ``settings.dropout``, and :math:`1/(1-p)` otherwise,
+    so that the mean stays as it is. What goes from step to step in time is left alone.
+
+    Parameters
+    ----------
+    settings : Settings
+    T, B : int
+        The shape of the minibatch.
+    seed, step : int
+        The same two numbers hide the same entries.
+
+    Returns
+    -------
+    list of arrays
+        (T, B, D) for the embedding if there is one, then (T, B, H) for what leaves each layer;
+        no arrays where p is 0.
+
+    References
+    ----------
+    Zaremba, Sutskever and Vinyals (2014), "Recurrent neural network regularization".
+    """
+    if not settings.dropout:
+        return []
+    sizes = [settings.embedding] * bool(settings.embedding)
+    sizes += [settings.hidden] * settings.layers
+    keep = 1 - settings.dropout
+    key = jax.random.fold_in(jax.random.key(seed), step)
+    return [
+        _mask(one, keep, (T, B, size), pytensor.config.floatX)
+        for one, size in zip(jax.random.split(key, len(sizes)), sizes)
+    ]
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _mask(key: Any, keep: float, shape: tuple[int, ...], dtype: str) -> Any:
+    return jax.random.bernoulli(key, keep, shape).astype(dtype) / keep
+
+
+def output_table(parameters: Parameters) -> Any:
+    """V, or E where it serves as V: (C, H)."""
+    return parameters["V" if "V" in parameters else "E"]
+
+
+def scores(parameters: Parameters, s: Any) -> Any:
+    """Score every word as the next one, before the softmax: (..., H) to (..., C)."""
+    return s @ output_table(parameters).T + parameters["c"]
+
+
+def word_losses(parameters: Parameters, s: Any, y: Any) -> Any:
+    r"""The surprise at each word that came next.
+
+    .. math:: -\log o_{t, y_t} = \log \sum_k e^{z_{t,k}} - z_{t, y_t}
+
+    The largest score is subtracted in the exponents, as in
+    :func:`unrolled.network.theano_loss`. The correct word's score is computed a second time,
+    from its own row of V: that is less work than to find it among all scores, and to send its
+    gradient back there.
+
+    Parameters
+    ----------
+    parameters : mapping of str to shared variable
+    s : symbolic array of shape (T, B, H)
+    y : symbolic int matrix of shape (T, B), both known
+
+    Returns
+    -------
+    symbolic matrix of shape (T, B)
+        In nats.
+    """
+    T, B = y.type.shape
+    V, c = output_table(parameters), parameters["c"]
+    s, words = s.reshape((T * B, -1)), y.flatten()
+    z = scores(parameters, s)
+    top = disconnected_grad(z.max(axis=1, keepdims=True))
+    total = pt.log(pt.exp(z - top).sum(axis=1)) + top[:, 0]
+    correct = (s * V[words]).sum(axis=1) + c[words]
+    return (total - correct).reshape((T, B))
+
+
+def mean_loss(losses: Any, mask: Any) -> Any:
+    """The mean of the words' losses (T, B), where the mask (T, B) is 1, in nats per word."""
+    # In float64, a gradient divided in the mask's float32 would be wrong in the eighth digit.
+    mask = pt.cast(mask, "floatX")
+    return (losses * mask).sum() / mask.sum()

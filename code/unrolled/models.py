@@ -1,0 +1,172 @@
+"""A model with all that belongs to it, and how it is kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled import checkpoint, fields
+from unrolled.corpus import Corpus, Source
+from unrolled.errors import UserError
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
+from unrolled.options import Options
+from unrolled.probability import perplexity
+from unrolled.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What came of one epoch."""
+
+    epoch: int
+    """Its number, from 1 on."""
+    learning_rate: float
+    loss: float
+    """Of the training text, in nats per word, while the model learned."""
+    validation: float
+    """Of the validation text after the epoch, in nats per word."""
+    seconds: float
+    words_per_second: float
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch:3}: perplexity {perplexity(self.loss):8.1f}, "
+            f"validation {perplexity(self.validation):8.1f}, "
+            f"learning rate {self.learning_rate:.4g}, "
+            f"{self.words_per_second:,.0f} words/s, {self.seconds:.0f} s"
+        )
+
+
+@dataclass
+class State:
+    """How far a training is."""
+
+    learning_rate: float
+    """As it is now."""
+    epoch: int = 0
+    """Epochs done."""
+    position: int = 0
+    """Batches done of the next epoch."""
+    total: float = 0.0
+    """Sum of the losses over the words of this epoch so far."""
+    words: int = 0
+    """Their number."""
+    seconds: float = 0.0
+    """Seconds of training in this epoch so far."""
+    history: list[Epoch] = field(default_factory=list)
+    """What came of each epoch done."""
+
+    @property
+    def best(self) -> float:
+        """The lowest validation loss of all epochs done; infinite before the first."""
+        return min((row.validation for row in self.history), default=math.inf)
+
+
+@dataclass
+class Trained:
+    """A model, trained or not yet, and all that it depends on."""
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    options: Options
+    source: Source
+    """The text that it learns from, and how that is read."""
+    fingerprint: str
+    """Of that text."""
+    state: State
+
+    def save(self, path: Path, to_go_on: bool = True) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        path : Path
+        to_go_on : bool
+            Keep what the optimizer remembers, too.
+
+        Raises
+        ------
+        UserError, ValueError
+            As for :func:`unrolled.checkpoint.save`.
+        """
+        arrays = self.model.values()
+        if to_go_on:
+            arrays |= self.model.remembered()
+        about = {
+            "options": asdict(self.options),
+            "source": asdict(self.source),
+            "fingerprint": self.fingerprint,
+            "vocabulary": list(self.vocabulary.tokens),
+            "state": asdict(self.state),
+        }
+        checkpoint.save(path, arrays, about)
+
+
+def start(corpus: Corpus, options: Options) -> Trained:
+    """Make a model for a text: its vocabulary, and parameters drawn at random."""
+    vocabulary = Vocabulary.build(corpus.train, options.model.vocabulary)
+    model = _model(options, len(vocabulary))
+    state = State(options.first_learning_rate)
+    return Trained(model, vocabulary, options, corpus.source, corpus.fingerprint, state)
+
+
+def load(path: Path) -> Trained:
+    """Read a model from a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with the file ``best.npz``.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it holds no model.
+    """
+    path = path / "best.npz" if path.is_dir() else path
+    arrays, about = checkpoint.load(path)
+    try:
+        if about["version"] == 1:
+            about = _from_version_1(about)
+        settings = Settings(**about["options"].pop("model"))
+        options = Options(settings, **about["options"])
+        vocabulary = Vocabulary(about["vocabulary"])
+        history = [Epoch(**row) for row in about["state"].pop("history")]
+        return Trained(
+            _model(options, len(vocabulary), arrays),
+            vocabulary,
+            options,
+            Source(**about["source"]),
+            about["fingerprint"],
+            State(**about["state"], history=history),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, UserError) as error:
+        raise UserError(f"{path}: holds no model of this program: {error}") from error
+
+
+def _model(
+    options: Options, C: int, arrays: dict[str, np.ndarray] | None = None
+) -> LanguageModel:
+    settings = fields.changed(options.model, vocabulary=C)
+    return LanguageModel(
+        settings, arrays, options.seed, options.clip, options.optimizer
+    )
+
+
+def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says, from its first format: the model's settings had no place apart."""
+    options, text = dict(about["options"]), about["text"]
+    options["learning_rate"] = options.pop("rate")
+    model = {name: options.pop(name) for name in fields.flat(Options().model)}
+    source = {**about.get("source", {}), "level": text["level"]}
+    return {
+        **about,
+        "options": {"model": model, **options},
+        "source": source,
+        "fingerprint": text["fingerprint"],
+    }

@@ -1,0 +1,63 @@
+"""How scores of sentences are written: as text, as CSV, as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from typing import TextIO
+
+from unrolled.probability import perplexity
+from unrolled.sampling import Score
+
+
+def as_text(file: TextIO, lines: list[str], scores: list[Score]) -> None:
+    """Write each sentence's perplexity and its words with their surprise."""
+    for line, one in zip(lines, scores):
+        print(
+            f"{line}\n  perplexity {one.perplexity:.1f}, "
+            f"log-probability {one.log_probability:.2f} nats",
+            file=file,
+        )
+        words = (
+            f"{word}{'' if known else ' (unknown)'} {surprise:.2f}"
+            for word, known, surprise in zip(*one)
+        )
+        print("  " + ", ".join(words), file=file)
+    total = sum(-one.log_probability for one in scores)
+    count = sum(len(one.words) for one in scores)
+    print(
+        f"all: perplexity {perplexity(total / count):.1f} over {count} tokens",
+        file=file,
+    )
+
+
+def as_csv(file: TextIO, lines: list[str], scores: list[Score]) -> None:
+    """Write a row for each word."""
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(["sentence", "position", "word", "known", "surprise"])
+    for i, one in enumerate(scores, 1):
+        for t, (word, known, surprise) in enumerate(zip(*one), 1):
+            rows.writerow([i, t, word, int(known), f"{surprise:.6f}"])
+
+
+def as_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
+    """Write a list with an object for each sentence."""
+    sentences = [
+        {
+            "text": line,
+            "log_probability": one.log_probability,
+            "perplexity": one.perplexity if one.perplexity < math.inf else None,
+            "words": [
+                {"word": word, "known": known, "surprise": surprise}
+                for word, known, surprise in zip(*one)
+            ],
+        }
+        for line, one in zip(lines, scores)
+    ]
+    json.dump(sentences, file, ensure_ascii=False, indent=1)
+    file.write("\n")
+
+
+#: The formats by name.
+FORMATS = {"text": as_text, "csv": as_csv, "json": as_json}
