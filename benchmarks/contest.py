@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from unrolled.script import whole
 
-from unrolled import backend
-from unrolled.script import UserError, whole
+from unrolled import machine
+from unrolled.errors import UserError
 
 PEERS = Path(__file__).parent / "peers"
 #: Theano uses one thread outside of matrix products, unless it is told to use all cores.
@@ -55,7 +56,7 @@ class Contestant:
         self, name: str, python: str, script: str, *arguments: str, **variables: str
     ):
         self.name, self.times, self.peak = name, [], None
-        ours = {"OMP_NUM_THREADS": str(backend.cores()), "UNROLLED_DEVICE": "cpu"}
+        ours = {"OMP_NUM_THREADS": str(machine.cores()), "UNROLLED_DEVICE": "cpu"}
         try:
             self.process = subprocess.Popen(
                 [python, str(PEERS / script), *arguments],
@@ -196,7 +197,7 @@ def check(one: Contestant, first: Contestant) -> None:
 
 def print_machine() -> None:
     """One line on the processor and the versions."""
-    machine = backend.describe()
+    machine = machine.describe()
     versions = ", ".join(
         f"{name} {number}" for name, number in machine["versions"].items()
     )

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from contest import PEERS, add_peers, print_machine, single, verdict
+from unrolled.script import amount, run, whole
 
-from unrolled import backend, corpus
+from unrolled import shakespeare, timing
 from unrolled.batches import Batch, Batches
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.script import UserError, amount, run, whole
+from unrolled.errors import UserError
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
 from unrolled.training import evaluate
 from unrolled.vocabulary import Vocabulary
 
@@ -50,7 +52,7 @@ def read_options() -> argparse.Namespace:
 
 def read_text(sentences: int, words: int) -> tuple[int, Batches, Batches]:
     """The size of the vocabulary, and minibatches for training and for validation."""
-    text = corpus.load()
+    text = shakespeare.load()
     train = text.train[: sentences or None]
     vocabulary = Vocabulary.build(train, words)
     parts = ([vocabulary.encode(s) for s in part] for part in (train, text.validation))
@@ -96,7 +98,7 @@ def train(
         start = time.perf_counter()
         for batch in training.epoch(0, epoch):
             loss = model.step(batch, options.rate)
-        backend.wait(loss)
+        timing.wait(loss)
         seconds = time.perf_counter() - start
         yield evaluate(model, validation), seconds
 

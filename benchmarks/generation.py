@@ -9,11 +9,12 @@ import time
 
 import numpy as np
 from contest import print_machine, verdict, warn_if_busy
+from unrolled.script import run, whole
 
 from unrolled.cells import CELLS
-from unrolled.language_model import LanguageModel, Settings
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
 from unrolled.sampling import TOGETHER, generate
-from unrolled.script import run, whole
 from unrolled.vocabulary import SPECIAL, Vocabulary
 
 C, H, LONGEST = 8000, 128, 50

@@ -7,9 +7,9 @@ float32.
 
 import numpy as np
 from contest import HERE, entry, hold, parser, report, theano_entries
-
-from unrolled.language_model import Settings, initialize
 from unrolled.script import run
+
+from unrolled.layers import Settings, initialize
 
 SETTINGS = Settings(C=8000, H=128, D=128, cell="gru", layers=2)
 T = 20

@@ -6,9 +6,9 @@
 
 from contest import HERE, THEANO, entry, hold, parser, report
 from sklearn.datasets import make_moons
+from unrolled.script import run
 
 from unrolled.network import initialize
-from unrolled.script import run
 
 #: How many times as fast as a peer ours should be; the fastest row of the peer counts.
 TARGETS = {"PyTorch": 1, "Theano": 5}

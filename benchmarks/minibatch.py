@@ -10,9 +10,9 @@ import argparse
 
 import numpy as np
 from contest import HERE, Contestant, entry, hold, parser, report, verdict
-
-from unrolled.language_model import Settings, initialize
 from unrolled.script import run, whole
+
+from unrolled.layers import Settings, initialize
 from unrolled.updates import RULES
 
 C, B = 8000, 32

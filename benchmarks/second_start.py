@@ -13,9 +13,10 @@ import time
 
 import numpy as np
 from contest import print_machine, verdict, warn_if_busy
+from unrolled.script import run, whole
 
-from unrolled import corpus
-from unrolled.script import UserError, run, whole
+from unrolled import shakespeare
+from unrolled.errors import UserError
 
 #: Seconds, at most.
 TARGET = 2.0
@@ -57,7 +58,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     warn_if_busy()
-    corpus.load()
+    shakespeare.load()
     times = [start() for _ in range(options.rounds)]
     print_machine()
     low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])

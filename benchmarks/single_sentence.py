@@ -8,9 +8,9 @@ way, as it was in the tutorial; ours and PyTorch go back to the start of the sen
 
 import numpy as np
 from contest import HERE, entry, hold, parser, report, theano_entries
-
-from unrolled.numpy_rnn import initialize
 from unrolled.script import run
+
+from unrolled.rnn_by_hand import initialize
 
 C, H, T = 8000, 100, 20
 #: How many milliseconds ours may take, and how many times as fast as a peer it should be; the

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from support import clean_environment, run
-from unrolled import backend, widgets
+from unrolled import compute, widgets
 
 ROOT = Path(__file__).parents[1]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
@@ -25,9 +25,9 @@ def pytest_configure(config):
 @pytest.fixture
 def float64():
     """Compute in float64 during one test; precision belongs to the whole process."""
-    backend.use_precision("float64")
+    compute.use_precision("float64")
     yield
-    backend.use_precision("float32")
+    compute.use_precision("float32")
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from unrolled import backend
-from unrolled.backend import BackendError
+from unrolled import backend, budget, compute, machine, timing
+from unrolled.errors import UserError
 
 no_gpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is a GPU")
 
@@ -29,13 +29,13 @@ def unset(monkeypatch):
 @pytest.mark.parametrize(
     ("variable", "ask", "allowed"),
     [
-        ("UNROLLED_DEVICE", backend.device, "cpu, gpu"),
-        ("UNROLLED_BUDGET", backend.budget_name, "smoke, cpu, gpu"),
+        ("UNROLLED_DEVICE", machine.device, "cpu, gpu"),
+        ("UNROLLED_BUDGET", budget.name, "smoke, cpu, gpu"),
     ],
 )
 def test_bad_word_in_the_environment(variable, ask, allowed, monkeypatch):
     monkeypatch.setenv(variable, "abacus")
-    with pytest.raises(BackendError) as error:
+    with pytest.raises(UserError) as error:
         ask()
     assert str(error.value) == f"{variable}=abacus: expected one of {allowed}"
 
@@ -43,8 +43,8 @@ def test_bad_word_in_the_environment(variable, ask, allowed, monkeypatch):
 @no_gpu
 def test_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setenv("UNROLLED_DEVICE", "gpu")
-    for ask in (backend.device, backend.budget_name, backend.describe):
-        with pytest.raises(BackendError, match=r"requirements-gpu\.txt") as error:
+    for ask in (machine.device, budget.name, machine.describe):
+        with pytest.raises(UserError, match=r"requirements-gpu\.txt") as error:
             ask()
         assert "\n" not in str(error.value)
 
@@ -53,23 +53,23 @@ def test_gpu_that_is_not_there(monkeypatch):
 @pytest.mark.parametrize("shares", [True, False])
 def test_function_for_a_gpu_that_is_not_there(shares):
     x = pt.vector("x")
-    graph = x * backend.shared(2.0, "a") if shares else x * 2
-    with pytest.raises(BackendError, match=r"requirements-gpu\.txt"):
-        backend.function([x], graph, on="gpu")
+    graph = x * compute.shared(2.0, "a") if shares else x * 2
+    with pytest.raises(UserError, match=r"requirements-gpu\.txt"):
+        compute.function([x], graph, on="gpu")
 
 
 @no_gpu
 def test_device_is_the_cpu_where_there_is_nothing_else(monkeypatch):
-    assert backend.device() == "cpu"
+    assert machine.device() == "cpu"
     monkeypatch.setenv("UNROLLED_DEVICE", "")
-    assert backend.device() == "cpu"
+    assert machine.device() == "cpu"
 
 
 @pytest.mark.parametrize("word", ["cpu", "CPU", " cpu "])
 def test_cpu_can_be_asked_for_anywhere(word, monkeypatch):
     monkeypatch.setenv("UNROLLED_DEVICE", word)
-    assert backend.device() == "cpu"
-    assert backend.jax_device().platform == "cpu"
+    assert machine.device() == "cpu"
+    assert machine.jax_device().platform == "cpu"
 
 
 def test_cpu_asked_for_at_the_start_keeps_jax_away_from_the_gpu():
@@ -88,19 +88,19 @@ def test_cpu_asked_for_at_the_start_keeps_jax_away_from_the_gpu():
     assert asked.stdout.strip() == "cpu"
 
 
-@pytest.mark.parametrize("name", backend.BUDGETS)
+@pytest.mark.parametrize("name", budget.BUDGETS)
 def test_budget_chooses(name, monkeypatch):
     monkeypatch.setenv("UNROLLED_BUDGET", name)
-    assert backend.budget_name() == name
+    assert budget.name() == name
     amounts = {"smoke": 1, "cpu": 20, "gpu": 300}
-    assert backend.budget(**amounts) == amounts[name]
+    assert budget.choose(**amounts) == amounts[name]
 
 
 def test_budget_is_that_of_the_device_unless_asked_for(monkeypatch):
     monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
-    assert backend.budget(smoke="little", cpu="some", gpu="much") == "some"
+    assert budget.choose(smoke="little", cpu="some", gpu="much") == "some"
     monkeypatch.setenv("UNROLLED_BUDGET", "smoke")
-    assert backend.budget(smoke="little", cpu="some", gpu="much") == "little"
+    assert budget.choose(smoke="little", cpu="some", gpu="much") == "little"
 
 
 # -------------------------------------------------------------------------------- precision
@@ -109,24 +109,24 @@ def test_budget_is_that_of_the_device_unless_asked_for(monkeypatch):
 @pytest.mark.parametrize("word", ["float16", "double", "", None])
 def test_no_other_precision(word):
     with pytest.raises(ValueError, match="expected 'float32' or 'float64'"):
-        backend.use_precision(word)
-    assert backend.shared(1.0, "a").dtype == "float32"
+        compute.use_precision(word)
+    assert compute.shared(1.0, "a").dtype == "float32"
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_precision_really_changes(mode):
     def one_and_a_little():
-        a, b = backend.shared(1.0, "a"), backend.shared(1e-12, "b")
-        return backend.function([], a + b, mode=mode)()
+        a, b = compute.shared(1.0, "a"), compute.shared(1e-12, "b")
+        return compute.function([], a + b, mode=mode)()
 
     assert one_and_a_little().dtype == np.float32
     assert one_and_a_little() == 1
     try:
-        backend.use_precision("float64")
+        compute.use_precision("float64")
         assert one_and_a_little().dtype == np.float64
         assert float(one_and_a_little()) == 1 + 1e-12
     finally:
-        backend.use_precision("float32")
+        compute.use_precision("float32")
     assert one_and_a_little().dtype == np.float32
 
 
@@ -134,8 +134,8 @@ def test_precision_really_changes(mode):
 
 
 def test_shared_has_the_type_and_shape_of_its_value():
-    whole = backend.shared(np.arange(3), "y")
-    real = backend.shared(np.zeros((2, 4)), "X")
+    whole = compute.shared(np.arange(3), "y")
+    real = compute.shared(np.zeros((2, 4)), "X")
     assert (whole.dtype, whole.type.shape) == ("int32", (3,))
     assert (real.dtype, real.type.shape) == ("float32", (2, 4))
     assert real.name == "X"
@@ -143,35 +143,35 @@ def test_shared_has_the_type_and_shape_of_its_value():
 
 def test_values_are_copied_in_and_out():
     value = np.ones(3, dtype="float32")
-    a = backend.shared(value, "a")
+    a = compute.shared(value, "a")
     value[:] = 7
-    assert backend.value_of(a).tolist() == [1, 1, 1]
-    backend.value_of(a)[:] = 8
-    assert backend.value_of(a).tolist() == [1, 1, 1]
+    assert compute.value_of(a).tolist() == [1, 1, 1]
+    compute.value_of(a)[:] = 8
+    assert compute.value_of(a).tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_updates_come_after_the_outputs_and_all_at_once(mode):
-    a, b = backend.shared([1.0, 2.0], "a"), backend.shared([3.0, 4.0], "b")
-    swap = backend.function([], a.sum(), [(a, b), (b, a)], mode=mode)
+    a, b = compute.shared([1.0, 2.0], "a"), compute.shared([3.0, 4.0], "b")
+    swap = compute.function([], a.sum(), [(a, b), (b, a)], mode=mode)
     assert [float(swap()) for _ in range(3)] == [3, 7, 3]
-    assert backend.value_of(a).tolist() == [3, 4]
-    assert backend.value_of(b).tolist() == [1, 2]
+    assert compute.value_of(a).tolist() == [3, 4]
+    assert compute.value_of(b).tolist() == [1, 2]
 
 
 def test_function_moves_every_shared_variable_to_the_device():
-    a, b = backend.shared([1.0, 2.0], "a"), backend.shared(3.0, "b")
-    backend.function([], a.sum(), [(b, b + a.sum())])
+    a, b = compute.shared([1.0, 2.0], "a"), compute.shared(3.0, "b")
+    compute.function([], a.sum(), [(b, b + a.sum())])
     for variable in (a, b):
         value = variable.get_value(borrow=True)
-        assert value.devices() == {backend.jax_device()}
+        assert value.devices() == {machine.jax_device()}
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_sums_of_float32_numbers_stay_in_float32(mode):
     X = pt.matrix("X")
     outputs = [X.sum(), X.sum(axis=0), X.mean(), X.mean(axis=1), X.prod(), X.max()]
-    sums = backend.function([X], outputs, mode=mode)
+    sums = compute.function([X], outputs, mode=mode)
     for node in sums.maker.fgraph.toposort():
         assert getattr(node.op, "acc_dtype", None) != "float64"
     value = np.arange(1, 7, dtype="float32").reshape(2, 3)
@@ -183,8 +183,8 @@ def test_sums_of_float32_numbers_stay_in_float32(mode):
 
 
 def test_unknown_mode():
-    with pytest.raises(BackendError, match="mode='C': expected one of JAX, NUMBA"):
-        backend.function([], pt.constant(1.0), mode="C")
+    with pytest.raises(UserError, match="mode='C': expected one of JAX, NUMBA"):
+        compute.function([], pt.constant(1.0), mode="C")
 
 
 # ----------------------------------------------------------------------------------- timing
@@ -203,7 +203,7 @@ class Slow:
 
 def test_measure_counts_its_calls_and_waits_for_each():
     calls, Slow.waits = [], 0
-    timing = backend.measure(lambda: calls.append(1) or Slow(), repeats=5, warm_up=2)
+    timing = timing.measure(lambda: calls.append(1) or Slow(), repeats=5, warm_up=2)
     assert len(calls) == 7
     assert Slow.waits == 7
     assert timing.repeats == 5
@@ -212,24 +212,24 @@ def test_measure_counts_its_calls_and_waits_for_each():
 
 def test_measure_does_not_count_the_warm_up():
     seconds = iter([0.2, 0, 0, 0])
-    timing = backend.measure(lambda: time.sleep(next(seconds)), repeats=3, warm_up=1)
+    timing = timing.measure(lambda: time.sleep(next(seconds)), repeats=3, warm_up=1)
     assert timing.slowest < 0.2
 
 
 def test_wait_returns_what_it_waited_for():
     results = [jax.numpy.ones(3), np.ones(2), 5]
-    assert backend.wait(results)[2] == 5
-    assert backend.wait(results[0]).tolist() == [1, 1, 1]
+    assert timing.wait(results)[2] == 5
+    assert timing.wait(results[0]).tolist() == [1, 1, 1]
 
 
 # ------------------------------------------------------------------------------ the machine
 
 
 def test_description_says_what_computed():
-    described = backend.describe()
-    assert described["device"] == backend.device()
+    described = machine.describe()
+    assert described["device"] == machine.device()
     assert described["name"]
-    assert described["processor"] == backend.processor() != ""
+    assert described["processor"] == machine.processor() != ""
     assert 1 <= described["cores"] <= os.cpu_count()
     assert described["versions"]["Python"] == platform.python_version()
     assert described["versions"]["JAX"] == jax.__version__
@@ -239,7 +239,7 @@ def test_description_says_what_computed():
 
 
 def test_description_names_no_host_and_no_path():
-    text = json.dumps(backend.describe())
+    text = json.dumps(machine.describe())
     assert platform.node() not in text
     for path in (Path.home(), Path.cwd(), sys.prefix, sys.executable):
         assert str(path) not in text

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from unrolled.batches import Batch, Batches, best_lengths
-from unrolled.corpus import load
-from unrolled.script import UserError
+from unrolled.errors import UserError
+from unrolled.shakespeare import load
 from unrolled.vocabulary import END, PADDING, START, Vocabulary
 
 

@@ -8,10 +8,10 @@ import pytensor.tensor as pt
 import pytest
 
 import by_hand
-from unrolled import backend
+from unrolled import compute
 from unrolled.cells import CELLS, OPEN
 from unrolled.gradient_check import check_gradients, relative_error
-from unrolled.language_model import Settings, initialize
+from unrolled.layers import Settings, initialize
 
 B, H = 3, 4
 #: A bias that shuts a gate, and one that opens it: its sigmoid is 0 or 1 to the last digit.
@@ -41,7 +41,7 @@ def compiled(name):
     inputs = [pt.matrix(shape=value.shape) for value in values_of(name)]
     states = CELLS[name].step(*inputs)
     number = sum((w * s).sum() for w, s in zip(weights_of(name), states))
-    return backend.function(inputs, [*states, *pytensor.grad(number, inputs)])
+    return compute.function(inputs, [*states, *pytensor.grad(number, inputs)])
 
 
 def take(name, values):

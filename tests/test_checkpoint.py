@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from unrolled import checkpoint, training
-from unrolled.language_model import Settings, initialize
-from unrolled.script import UserError
+from unrolled import checkpoint, models, options
+from unrolled.errors import UserError
+from unrolled.layers import Settings, initialize
 from unrolled.vocabulary import SPECIAL
 
 ARRAYS = {
@@ -93,7 +93,7 @@ def test_a_changed_byte_is_noticed_or_does_not_matter(tmp_path):
         # checksum protects: then a model lacks parameters.
         assert all(np.array_equal(value, good[name]) for name, value in arrays.items())
         if arrays.keys() != good.keys():
-            assert "holds no model" in fails(path, training.load)
+            assert "holds no model" in fails(path, models.load)
     assert len(damaged) > len(content) / 6
 
 
@@ -140,13 +140,13 @@ def strange_files(folder):
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("load", [checkpoint.load, training.load])
+@pytest.mark.parametrize("load", [checkpoint.load, models.load])
 def test_what_is_no_checkpoint_is_refused(load, tmp_path):
     files = strange_files(tmp_path)
     assert len(files) == 13
     for path in files:
         # Of a folder, a trained model is its file best.npz.
-        named = path / "best.npz" if path.is_dir() and load is training.load else path
+        named = path / "best.npz" if path.is_dir() and load is models.load else path
         with pytest.raises(UserError) as caught:
             load(path)
         assert str(caught.value).startswith(f"{named}: ")
@@ -169,7 +169,7 @@ def test_another_version_is_named(path, monkeypatch):
 def model_file(path, arrays=None, **changes):
     """A checkpoint that a training might have written, with something changed."""
     words = [*SPECIAL, "a", "b"]
-    options = training.Options(hidden=2, embedding=3)
+    options = options.Options(hidden=2, embedding=3)
     about = {
         "options": options._asdict(),
         "vocabulary": words,
@@ -184,8 +184,8 @@ def model_file(path, arrays=None, **changes):
 def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
     path = tmp_path / "best.npz"
     model_file(path)
-    assert len(training.load(tmp_path).vocabulary) == 6
-    good = training.Options(hidden=2, embedding=3)._asdict()
+    assert len(models.load(tmp_path).vocabulary) == 6
+    good = options.Options(hidden=2, embedding=3)._asdict()
     for changes in (
         {"options": None},
         {"options": {**good, "cell": "perceptron"}},
@@ -203,7 +203,7 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         {"arrays": {"E": np.ones((6, 3))}},
     ):
         model_file(path, **changes)
-        assert "holds no model" in fails(path, training.load)
+        assert "holds no model" in fails(path, models.load)
 
 
 def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
@@ -211,11 +211,11 @@ def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
     parameters = initialize(Settings(6, 2, 3))
 
     def refused(memory, optimizer="momentum"):
-        options = training.Options(hidden=2, embedding=3, optimizer=optimizer)
+        options = options.Options(hidden=2, embedding=3, optimizer=optimizer)
         about = {"options": options._asdict()}
         model_file(path, {**parameters, **memory}, **about)
         try:
-            training.load(path)
+            models.load(path)
         except UserError as error:
             message = str(error)
             assert message.startswith(f"{path}: holds no model of this program: ")

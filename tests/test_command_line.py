@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from unrolled import __main__, checkpoint, script, training
+from unrolled import __main__, checkpoint, options, script
 
 SMALL = ["--hidden", "8", "--embedding", "4", "--batch", "8", "--epochs", "2"]
 SAYINGS = [
@@ -27,7 +27,7 @@ SAYINGS = [
 @pytest.fixture(autouse=True)
 def few_shapes(monkeypatch):
     """Each shape of minibatch is compiled: one will do."""
-    options = training.Options(buckets=1)
+    options = options.Options(buckets=1)
     monkeypatch.setattr(__main__, "OPTIONS", options)
     monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
 
@@ -51,7 +51,7 @@ def home(tmp_path_factory):
     texts(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        patch.setattr(__main__, "OPTIONS", training.Options(buckets=1))
+        patch.setattr(__main__, "OPTIONS", options.Options(buckets=1))
         patch.chdir(folder)
         for arguments in (
             ["comments.csv", "--output", "csv"],
@@ -141,7 +141,7 @@ def test_gated_models_are_trained_and_go_on(unrolled, cell, tmp_path):
     arrays, about = checkpoint.load(tmp_path / "last.npz")
     told = about["options"]
     assert told["cell"] == cell
-    assert told["rate"] == training.RATES[told["optimizer"]]
+    assert told["rate"] == options.RATES[told["optimizer"]]
     assert ("U2" in arrays, "V" in arrays) == (cell == "gru", cell != "lstm")
     assert any(name.startswith("mean of squares/") for name in arrays)
     # What is said again may be said, if it is the same.
@@ -305,7 +305,7 @@ def test_help_names_every_option(unrolled, command):
             "--dropout",
             "--tied",
             "--optimizer",
-            *training.RATES,
+            *options.RATES,
             "--resume",
             "(8000)",
         ],

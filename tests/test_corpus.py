@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from unrolled import corpus
-from unrolled.corpus import SHAKESPEARE, TEST, VALIDATION, load, speeches
-from unrolled.script import UserError
+from unrolled.errors import UserError
+from unrolled.shakespeare import SHAKESPEARE, TEST, VALIDATION, load, speeches
 
 TOOLS = Path(__file__).parents[1] / "tools"
 PARTS = ("train", "validation", "test")

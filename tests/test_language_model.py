@@ -9,12 +9,12 @@ from pytensor.link.vm import VMLinker
 
 import by_hand
 from support import float64_in, read_case
-from unrolled import backend, numpy_rnn
+from unrolled import compute, rnn_by_hand
 from unrolled.batches import Batch, Batches
 from unrolled.cells import CELLS
 from unrolled.gradient_check import check_gradients, relative_error
-from unrolled.language_model import (
-    LanguageModel,
+from unrolled.language_model import LanguageModel
+from unrolled.layers import (
     Settings,
     draw_masks,
     initialize,
@@ -97,7 +97,7 @@ def differentiated(settings, *shape):
     s, _ = unroll(settings, p, look_up(p, x), start)
     loss = mean_loss(word_losses(p, s, y), mask)
     slopes = pytensor.grad(loss, list(p.values()))
-    return backend.function([*p.values(), *batch], [loss, *slopes])
+    return compute.function([*p.values(), *batch], [loss, *slopes])
 
 
 def loss_and_slopes(settings, values, batch):
@@ -132,11 +132,11 @@ def recorded_parameters(recorded, what):
 
 def test_graph_of_one_sentence_is_the_model_by_hand(float64):
     values, (x, y) = weights(ONE_HOT), SENTENCES[0]
-    hand = numpy_rnn.Parameters(**values)
+    hand = rnn_by_hand.Parameters(**values)
     loss, slopes = loss_and_slopes(ONE_HOT, values, sentence(x, y))
-    assert loss == pytest.approx(numpy_rnn.loss(hand, x, y), rel=1e-12)
+    assert loss == pytest.approx(rnn_by_hand.loss(hand, x, y), rel=1e-12)
     for name, slope in (
-        numpy_rnn.gradients(hand, np.array(x), np.array(y))._asdict().items()
+        rnn_by_hand.gradients(hand, np.array(x), np.array(y))._asdict().items()
     ):
         assert relative_error(slopes[name], slope) < 1e-12
 
@@ -159,12 +159,12 @@ def test_gradients_of_the_graph_against_finite_differences(settings, float64):
 
 def test_a_batch_is_the_mean_of_its_sentences_by_their_words(float64):
     values = weights(ONE_HOT)
-    hand = numpy_rnn.Parameters(**values)
+    hand = rnn_by_hand.Parameters(**values)
     loss, slopes = loss_and_slopes(ONE_HOT, values, BATCH)
     words = [len(x) for x, _ in SENTENCES]
-    losses = [numpy_rnn.loss(hand, *one) for one in SENTENCES]
+    losses = [rnn_by_hand.loss(hand, *one) for one in SENTENCES]
     assert loss == pytest.approx(np.average(losses, weights=words), rel=1e-12)
-    each = [numpy_rnn.gradients(hand, *map(np.array, one)) for one in SENTENCES]
+    each = [rnn_by_hand.gradients(hand, *map(np.array, one)) for one in SENTENCES]
     for name, slope in slopes.items():
         expected = np.average([getattr(g, name) for g in each], axis=0, weights=words)
         assert relative_error(slope, expected) < 1e-12
@@ -208,17 +208,17 @@ def test_training_against_theano_1_0_5_and_by_hand(case, mode, float64):
     recorded = read_case("rnn", case)
     x, y, rate = recorded["x"], recorded["y"], float(recorded["learning_rate"])
     start = recorded_parameters(recorded, "start")
-    hand = numpy_rnn.Parameters(**{name: p.copy() for name, p in start.items()})
+    hand = rnn_by_hand.Parameters(**{name: p.copy() for name, p in start.items()})
     model = LanguageModel(Settings(*start["U"].shape), start, mode=mode)
 
     losses = []
     for _ in range(11):
         if len(losses) == 10:
             trained = model.values()
-        loss_by_hand = numpy_rnn.loss(hand, x, y)
+        loss_by_hand = rnn_by_hand.loss(hand, x, y)
         losses.append(float(model.step(sentence(x, y), rate)))
         assert losses[-1] == pytest.approx(loss_by_hand, rel=1e-12)
-        numpy_rnn.step(hand, x, y, rate)
+        rnn_by_hand.step(hand, x, y, rate)
         # Equal parameters after each step: the gradients agree too.
         for name, p in model.values().items():
             assert relative_error(p, getattr(hand, name)) < 1e-12
@@ -271,7 +271,7 @@ def slopes_by_position(truncate_gradient):
     """The recorded model's loss, differentiated by the row that each position looks up: (T, H)."""
     recorded = read_case("rnn", "distinct")
     p = {
-        name: backend.shared(value, name)
+        name: compute.shared(value, name)
         for name, value in recorded_parameters(recorded, "start").items()
     }
     rows = p["U"][recorded["x"]]
@@ -300,10 +300,10 @@ def test_truncate_gradient_keeps_the_last_steps_of_the_sentence_only(float64):
     assert relative_error(truncated[-k:], full[-k:]) < 1e-12
     # Theano 1.0.5 says the same, and the truncation by hand is another.
     assert relative_error(truncated, recorded["truncated"]) < 1e-12
-    hand = numpy_rnn.Parameters(**recorded_parameters(recorded, "start"))
+    hand = rnn_by_hand.Parameters(**recorded_parameters(recorded, "start"))
     x, y = recorded["x"], recorded["y"]
-    assert relative_error(full, numpy_rnn.gradients(hand, x, y).U[x]) < 1e-12
-    by_steps = numpy_rnn.gradients(hand, x, y, truncation=k).U[x]
+    assert relative_error(full, rnn_by_hand.gradients(hand, x, y).U[x]) < 1e-12
+    by_steps = rnn_by_hand.gradients(hand, x, y, truncation=k).U[x]
     assert by_steps.any(axis=1).all()
     assert relative_error(truncated, by_steps) > 0.1
 
@@ -465,7 +465,7 @@ def test_shapes_share_one_model(float64):
 @pytest.mark.parametrize(("cell", "rule"), [("gru", "rmsprop"), ("lstm", "adam")])
 def test_numba_trains_as_jax_does(cell, rule, float64):
     settings, trained = EMBEDDING._replace(cell=cell), []
-    for mode in backend.MODES:
+    for mode in compute.MODES:
         model = LanguageModel(settings, weights(settings), rule=rule, mode=mode)
         losses = [float(model.step(BATCH, 0.01)) for _ in range(3)]
         assert losses == sorted(losses, reverse=True)
@@ -628,13 +628,13 @@ def test_reading_depends_on_the_states_and_changes_none(float64):
 
 def test_unroll_goes_on_from_states_that_are_given(float64):
     settings, values = TWO_LAYERS, weights(TWO_LAYERS)
-    p = {name: backend.shared(value, name) for name, value in values.items()}
+    p = {name: compute.shared(value, name) for name, value in values.items()}
     x = np.random.RandomState(5).randint(11, size=(6, 3)).astype("int32")
 
     def run(x, start):
         """The last layer's states, and the end of each layer."""
         s, end = unroll(settings, p, look_up(p, x), [pt.constant(s) for s in start])
-        return [np.asarray(value) for value in backend.function([], [s, *end])()]
+        return [np.asarray(value) for value in compute.function([], [s, *end])()]
 
     zeros = [np.zeros((3, settings.H))] * 2
     s, *end = run(x, zeros)
@@ -686,10 +686,10 @@ def test_float32_model_is_close_to_the_gradients_in_float64(clip):
     loss = float(model.step(BATCH, 0.5))
     assert loss == pytest.approx(by_hand.mean_loss(EMBEDDING, values, BATCH), rel=1e-5)
     try:
-        backend.use_precision("float64")
+        compute.use_precision("float64")
         _, slopes = loss_and_slopes(EMBEDDING, values, BATCH)
     finally:
-        backend.use_precision("float32")
+        compute.use_precision("float32")
     scale = 1 if clip is None else min(1, clip / norm_of(slopes))
     for name, p in model.values().items():
         assert relative_error(p, values[name] - 0.5 * scale * slopes[name]) < 1e-5

@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import make_moons
 
 from support import float64_in, made_by, read_case
-from unrolled import backend
+from unrolled import compute
 from unrolled.gradient_check import check_gradients, relative_error
 from unrolled.network import (
     Parameters,
@@ -17,11 +17,11 @@ from unrolled.network import (
     initialize,
     loss,
     predict,
-    softmax,
     theano_loss,
     theano_scores,
     train,
 )
+from unrolled.probability import softmax
 
 NAMES = Parameters._fields
 
@@ -39,12 +39,12 @@ def problem(N, D, H, C):
 
 def theano_gradients(parameters, X, y, regularization, mode):
     """The loss and its gradients as the graph gives them."""
-    shared = Parameters(*map(backend.shared, parameters, NAMES))
+    shared = Parameters(*map(compute.shared, parameters, NAMES))
     graph = theano_loss(
-        shared, backend.shared(X, "X"), backend.shared(y, "y"), regularization
+        shared, compute.shared(X, "X"), compute.shared(y, "y"), regularization
     )
     slopes = pytensor.grad(graph, list(shared))
-    value, *slopes = backend.function([], [graph, *slopes], mode=mode)()
+    value, *slopes = compute.function([], [graph, *slopes], mode=mode)()
     return float(value), [np.asarray(slope) for slope in slopes]
 
 
@@ -141,7 +141,7 @@ def test_gradients_of_the_graph_against_theano_1_0_5(recorded, float64):
     assert all(relative_error(g, slope) < 1e-6 for g, slope in zip(by_graph, slopes))
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_training_the_graph_against_theano_1_0_5(recorded, mode, float64):
     X, y, rate = recorded["X"], recorded["y"], float(recorded["learning_rate"])
     start, _, end = recorded_parameters(recorded)
@@ -344,7 +344,7 @@ def test_graph_predicts_what_numpy_predicts_for_any_number_of_rows():
 # ------------------------------------------------------------------------------------ precision
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_float32_network_has_no_float64_anywhere(mode):
     start, X, y = problem(*PROBLEMS[1])
     assert X.dtype == np.float64
@@ -385,6 +385,6 @@ def test_float32_network_takes_numbers_of_numpy():
 
 def test_scores_are_what_softmax_takes(float64):
     parameters, X, _ = problem(*PROBLEMS[1])
-    shared = Parameters(*map(backend.shared, parameters, NAMES))
-    z2 = backend.function([], theano_scores(shared, backend.shared(X, "X")))()
+    shared = Parameters(*map(compute.shared, parameters, NAMES))
+    z2 = compute.function([], theano_scores(shared, compute.shared(X, "X")))()
     assert relative_error(softmax(np.asarray(z2)), forward(parameters, X)[1]) < 1e-14

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.quantize import (
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
+from unrolled.quantization import (
     AXES,
     Quantized,
     dequantize,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from unrolled.batches import Batches
-from unrolled.language_model import LanguageModel, Settings, initialize
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
 from unrolled.sampling import (
     TOGETHER,
     Score,

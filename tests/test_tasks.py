@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from unrolled.batches import Batch
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.tasks import accuracy, echo, learn, parity, recall, restart
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
+from unrolled.tasks import echo, learn, parity, recall, restart, share_right
 
 
 def test_echo_asks_for_the_letter_k_steps_before():
@@ -56,13 +57,13 @@ def test_a_network_learns_to_remember_one_letter():
     losses = learn(model, lambda random: echo(1, random), steps=300)
     assert losses[0] == pytest.approx(np.log(4), abs=0.15)
     assert losses[-1] < 0.1
-    assert accuracy(model, echo(1, np.random.default_rng(5), B=50)) == 1
+    assert share_right(model, echo(1, np.random.default_rng(5), B=50)) == 1
 
 
 def test_steps_that_do_not_count_do_not_spoil_the_accuracy():
     model = LanguageModel(Settings(C=4, H=3))
     x, y, mask = echo(2, np.random.default_rng(0), T=6, B=40)
-    share = accuracy(model, Batch(x, y, mask))
+    share = share_right(model, Batch(x, y, mask))
     y[:2] = (y[:2] + 1) % 4
-    assert accuracy(model, Batch(x, y, mask)) == share
+    assert share_right(model, Batch(x, y, mask)) == share
     assert 0 < share < 1

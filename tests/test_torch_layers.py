@@ -15,10 +15,10 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from unrolled import backend
+from unrolled import compute
 from unrolled.cells import CELLS
 from unrolled.gradient_check import relative_error
-from unrolled.language_model import Settings, layer_names, unroll
+from unrolled.layers import Settings, layer_names, unroll
 
 TORCH = os.environ.get("UNROLLED_TORCH")
 pytestmark = pytest.mark.skipif(
@@ -109,7 +109,7 @@ def compute(cell):
     asked = [name for name in graph if name != "count"]
     number = (s * graph["count"]).sum()
     slopes = pytensor.grad(number, [graph[name] for name in asked])
-    run = backend.function(list(graph.values()), [s, *end, *slopes])
+    run = compute.function(list(graph.values()), [s, *end, *slopes])
     s, *rest = map(np.asarray, run(*floats.values()))
     end, slopes = rest[: LAYERS * count], dict(zip(asked, rest[LAYERS * count :]))
     found = {"outputs": s, "slope/inputs": slopes["inputs"]}
@@ -124,10 +124,10 @@ def compute(cell):
 @precisions
 def test_outputs_and_slopes_are_those_of_pytorch(cell, dtype, theirs):
     try:
-        backend.use_precision(dtype)
+        compute.use_precision(dtype)
         found = compute(cell)
     finally:
-        backend.use_precision("float32")
+        compute.use_precision("float32")
     case = f"{cell} {dtype}/"
     names = {n.removeprefix(case) for n in theirs if n.startswith(case)}
     assert names == found.keys()

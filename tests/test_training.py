@@ -19,20 +19,14 @@ from nbclient import NotebookClient
 from unrolled import checkpoint, progress, training
 from unrolled.batches import Batches
 from unrolled.corpus import Corpus
-from unrolled.language_model import LanguageModel, Settings
+from unrolled.errors import UserError
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
+from unrolled.models import State, load
+from unrolled.options import Options
+from unrolled.probability import perplexity
 from unrolled.progress import Progress
-from unrolled.script import UserError
-from unrolled.training import (
-    ENOUGH,
-    Options,
-    State,
-    Trainer,
-    describe,
-    evaluate,
-    fit,
-    load,
-    perplexity,
-)
+from unrolled.training import ENOUGH, Trainer, describe, evaluate, fit
 
 WORDS = [a + b for a in "kmpt" for b in "aeio"]
 

@@ -3,7 +3,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from unrolled import backend
+from unrolled import compute
 from unrolled.gradient_check import relative_error
 from unrolled.updates import (
     RULES,
@@ -16,38 +16,38 @@ from unrolled.updates import (
 )
 
 
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_sgd_is_the_formula(mode, float64):
     a0, b0 = np.array([1.0, -2.0]), np.array([[0.5], [3.0]])
-    a, b = backend.shared(a0, "a"), backend.shared(b0, "b")
+    a, b = compute.shared(a0, "a"), compute.shared(b0, "b")
     loss = (a**2).sum() + 3 * (a[:, None] * b).sum()
-    step = backend.function([], loss, sgd(loss, [a, b], 0.1), mode=mode)
+    step = compute.function([], loss, sgd(loss, [a, b], 0.1), mode=mode)
 
     assert float(step()) == pytest.approx((a0**2).sum() + 3 * (a0 * b0[:, 0]).sum())
     # Both slopes are taken before either parameter moves.
-    assert backend.value_of(a) == pytest.approx(a0 - 0.1 * (2 * a0 + 3 * b0[:, 0]))
-    assert backend.value_of(b) == pytest.approx(b0 - 0.1 * 3 * a0[:, None])
+    assert compute.value_of(a) == pytest.approx(a0 - 0.1 * (2 * a0 + 3 * b0[:, 0]))
+    assert compute.value_of(b) == pytest.approx(b0 - 0.1 * 3 * a0[:, None])
 
 
 def test_sgd_takes_a_learning_rate_that_changes():
-    a, rate = backend.shared(1.0, "a"), pt.scalar("rate")
-    step = backend.function([rate], updates=sgd(a**2, [a], rate))
+    a, rate = compute.shared(1.0, "a"), pt.scalar("rate")
+    step = compute.function([rate], updates=sgd(a**2, [a], rate))
     for value in (0.5, 0.25, 0.125):
         a.set_value(np.float32(1))
         step(np.float32(value))
-        assert backend.value_of(a) == 1 - value * 2
+        assert compute.value_of(a) == 1 - value * 2
 
 
 def test_sgd_takes_a_learning_rate_from_an_array():
-    a = backend.shared(np.ones(3), "a")
+    a = compute.shared(np.ones(3), "a")
     rate = np.linspace(0, 1, 3)[1]  # a float64 of NumPy, beside float32 parameters
-    backend.function([], updates=sgd((a**2).sum(), [a], rate))()
-    assert backend.value_of(a).dtype == np.float32
-    assert backend.value_of(a).tolist() == [0, 0, 0]
+    compute.function([], updates=sgd((a**2).sum(), [a], rate))()
+    assert compute.value_of(a).dtype == np.float32
+    assert compute.value_of(a).tolist() == [0, 0, 0]
 
 
 def test_sgd_refuses_a_parameter_that_the_loss_does_not_know():
-    a, b = backend.shared(1.0, "a"), backend.shared(2.0, "b")
+    a, b = compute.shared(1.0, "a"), compute.shared(2.0, "b")
     with pytest.raises(pytensor.gradient.DisconnectedInputError):
         sgd(a**2, [a, b], 0.1)
 
@@ -56,9 +56,9 @@ def test_sgd_refuses_a_parameter_that_the_loss_does_not_know():
 
 
 def test_gradients_of_a_loss_and_of_a_list():
-    a, b = backend.shared(1.0, "a"), backend.shared([2.0, 3.0], "b")
+    a, b = compute.shared(1.0, "a"), compute.shared([2.0, 3.0], "b")
     loss = a**2 + a * b.sum()
-    derived = backend.function([], gradients_of(loss, [a, b]))()
+    derived = compute.function([], gradients_of(loss, [a, b]))()
     assert float(derived[0]) == 7
     assert np.asarray(derived[1]).tolist() == [1, 1]
     given = [pt.ones(()), pt.ones(2)]
@@ -67,15 +67,15 @@ def test_gradients_of_a_loss_and_of_a_list():
 
 
 def test_sgd_follows_the_gradients_it_is_given(float64):
-    a, b = backend.shared(1.0, "a"), backend.shared([2.0, 3.0], "b")
+    a, b = compute.shared(1.0, "a"), compute.shared([2.0, 3.0], "b")
     slopes = [pt.constant(4.0), pt.constant(np.array([-1.0, 10.0]))]
-    backend.function([], updates=sgd(slopes, [a, b], 0.5))()
-    assert backend.value_of(a) == -1
-    assert backend.value_of(b).tolist() == [2.5, -2]
+    compute.function([], updates=sgd(slopes, [a, b], 0.5))()
+    assert compute.value_of(a) == -1
+    assert compute.value_of(b).tolist() == [2.5, -2]
 
 
 def test_sgd_wants_a_gradient_for_each_parameter():
-    a, b = backend.shared(1.0, "a"), backend.shared(2.0, "b")
+    a, b = compute.shared(1.0, "a"), compute.shared(2.0, "b")
     with pytest.raises(ValueError, match="shorter"):
         sgd([pt.ones(())], [a, b], 0.1)
 
@@ -88,14 +88,14 @@ def test_sgd_on_rows_is_sgd_on_the_table(taken, float64):
     start = np.arange(1.0, 9.0).reshape(4, 2)
     tables = []
     for by_rows in (True, False):
-        table = backend.shared(start, "table")
+        table = compute.shared(start, "table")
         rows = table[np.array(taken, "int32")]
         # Each row counts by its place: the slopes of one taken twice are not equal.
         weight = np.arange(1.0, 1 + np.size(taken)).reshape(*np.shape(taken), 1)
         loss = (rows**2 * weight).sum()
         updates = sgd(loss, [rows if by_rows else table], 0.1)
-        backend.function([], loss, updates)()
-        tables.append(backend.value_of(table))
+        compute.function([], loss, updates)()
+        tables.append(compute.value_of(table))
     assert tables[0] == pytest.approx(tables[1], rel=1e-14)
     moved = np.isin(np.arange(4), taken)
     assert np.array_equal((tables[0] != start).all(axis=1), moved)
@@ -103,11 +103,11 @@ def test_sgd_on_rows_is_sgd_on_the_table(taken, float64):
 
 
 def test_a_row_that_was_taken_twice_moves_twice(float64):
-    table = backend.shared(np.zeros((3, 2)), "table")
+    table = compute.shared(np.zeros((3, 2)), "table")
     rows = table[np.array([2, 0, 2], "int32")]
     slopes = pt.constant(np.array([[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]]))
-    backend.function([], updates=sgd([slopes], [rows], 1.0))()
-    assert backend.value_of(table).tolist() == [[-4, -8], [0, 0], [-17, -34]]
+    compute.function([], updates=sgd([slopes], [rows], 1.0))()
+    assert compute.value_of(table).tolist() == [[-4, -8], [0, 0], [-17, -34]]
 
 
 # ------------------------------------------------------- rules that remember something
@@ -125,14 +125,14 @@ def build(rule, **constants):
 
     The function can be built several times, over the same variables.
     """
-    parameters, memory = [backend.shared(A0, "a"), backend.shared(B0, "b")], {}
+    parameters, memory = [compute.shared(A0, "a"), compute.shared(B0, "b")], {}
     a, b = parameters
     loss = (a**2).sum() + 3 * (a[:, None] * b).sum() + 1e-8 * b.sum()
     eta = pt.scalar("eta")
 
     def function(mode="JAX"):
         updates = rule(loss, parameters, eta, memory, **constants)
-        return backend.function([eta], loss, updates, mode=mode)
+        return compute.function([eta], loss, updates, mode=mode)
 
     return parameters, memory, function
 
@@ -189,17 +189,17 @@ def run_by_hand(name, **constants):
 def check_run(name, parameters, memory, tolerance, **constants):
     values, remembered = run_by_hand(name, **constants)
     for found, expected in zip(parameters, values):
-        assert relative_error(backend.value_of(found), expected) < tolerance
+        assert relative_error(compute.value_of(found), expected) < tolerance
     assert memory.keys() == remembered.keys()
     for what, expected in remembered.items():
-        found = backend.value_of(memory[what])
+        found = compute.value_of(memory[what])
         assert memory[what].name == what
         assert found.dtype == pytensor.config.floatX
         assert relative_error(found, expected) < tolerance
 
 
 @rules
-@pytest.mark.parametrize("mode", backend.MODES)
+@pytest.mark.parametrize("mode", compute.MODES)
 def test_a_rule_is_the_formula_step_after_step(name, mode, float64):
     parameters, memory, function = build(RULES[name])
     step = function(mode)
@@ -223,7 +223,7 @@ def test_a_rule_in_float32(name):
     step = function()
     for eta in RATES:
         assert step(np.float32(eta)).dtype == np.float32
-    assert {backend.value_of(p).dtype for p in parameters} == {np.dtype("float32")}
+    assert {compute.value_of(p).dtype for p in parameters} == {np.dtype("float32")}
     check_run(name, parameters, memory, 1e-4)
 
 
@@ -246,7 +246,7 @@ def test_a_memory_is_zero_at_first_and_of_the_parameters_shapes(name):
     assert memory
     for what, value in memory.items():
         assert value.type.shape == shapes[what.split("/")[1]]
-        assert not backend.value_of(value).any()
+        assert not compute.value_of(value).any()
 
 
 def test_sgd_remembers_nothing():
@@ -262,10 +262,10 @@ def test_a_rule_goes_on_from_a_memory_that_it_finds(name, float64):
     for eta in RATES[:3]:
         step(np.asarray(eta))
     later, found, function = build(RULES[name])
-    for p, value in zip(later, map(backend.value_of, parameters)):
+    for p, value in zip(later, map(compute.value_of, parameters)):
         p.set_value(value)
     for what, value in memory.items():
-        found[what] = backend.shared(backend.value_of(value), what)
+        found[what] = compute.shared(compute.value_of(value), what)
     step = function()
     for eta in RATES[3:]:
         step(np.asarray(eta))
@@ -274,20 +274,20 @@ def test_a_rule_goes_on_from_a_memory_that_it_finds(name, float64):
 
 @rules
 def test_a_rule_wants_a_gradient_for_each_parameter(name):
-    a, b = backend.shared(1.0, "a"), backend.shared(2.0, "b")
+    a, b = compute.shared(1.0, "a"), compute.shared(2.0, "b")
     with pytest.raises(ValueError, match="shorter"):
         RULES[name]([pt.ones(())], [a, b], 0.1, {})
 
 
 def after(rule, slopes, eta=0.5, **constants):
     """Where a parameter that starts at zero is after steps of these slopes."""
-    p, slope, memory = backend.shared(0.0, "p"), pt.scalar("slope"), {}
+    p, slope, memory = compute.shared(0.0, "p"), pt.scalar("slope"), {}
     updates = rule([slope], [p], eta, memory, **constants)
-    step = backend.function([slope], updates=updates)
+    step = compute.function([slope], updates=updates)
     places = []
     for value in slopes:
         step(np.asarray(value, pytensor.config.floatX))
-        places.append(float(backend.value_of(p)))
+        places.append(float(compute.value_of(p)))
     return np.array(places)
 
 
@@ -316,8 +316,8 @@ def test_no_slope_no_step(name):
 
 def clipped(gradients, limit):
     """What becomes of some gradients, and their norm."""
-    graphs, norm = clip_norm([backend.shared(g, "g") for g in gradients], limit)
-    norm, *values = backend.function([], [norm, *graphs])()
+    graphs, norm = clip_norm([compute.shared(g, "g") for g in gradients], limit)
+    norm, *values = compute.function([], [norm, *graphs])()
     return [np.asarray(value) for value in values], float(norm)
 
 

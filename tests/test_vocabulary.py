@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unrolled.corpus import load
+from unrolled.shakespeare import load
 from unrolled.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 
 SENTENCES = [

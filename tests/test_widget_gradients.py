@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unrolled import numpy_rnn
-from unrolled.time_gradients import (
+from unrolled import rnn_by_hand
+from unrolled.jacobians import (
     error_norms,
+    factor_per_step,
     largest_singular_value,
-    rate_per_step,
     recurrent_weights,
     state_errors,
 )
@@ -24,7 +24,7 @@ KINDS = {"normally distributed": "gaussian", "orthogonal": "orthogonal"}
 def content(T=40, H=24, C=30, seed=1):
     """What the chapter hands over, for words that were drawn."""
     random = np.random.default_rng(seed)
-    p = numpy_rnn.initialize(C, H, seed)
+    p = rnn_by_hand.initialize(C, H, seed)
     x, y = random.integers(C, size=(2, T))
     W = {
         name: recurrent_weights(kind, H, random, radius=1)
@@ -39,8 +39,8 @@ def expected(handed, kind, radius, furthest):
     given = json.loads(json.dumps(WidgetData("gradients", **handed).content))
     a, V, c = (np.array(given[name]) for name in "aVc")
     W = radius * np.array(given["W"][kind])
-    p = numpy_rnn.Parameters(a, W, np.zeros(len(W)), V, c)
-    s, o = numpy_rnn.forward(p, np.arange(len(a)))  # a row of U for each step
+    p = rnn_by_hand.Parameters(a, W, np.zeros(len(W)), V, c)
+    s, o = rnn_by_hand.forward(p, np.arange(len(a)))  # a row of U for each step
     errors = state_errors(V, o, np.full(len(a), given["y"]))
     norms = error_norms(W, s, errors, furthest)[:, -1]
     return norms / norms[0], (1 - s**2).max(), largest_singular_value(W)
@@ -55,7 +55,7 @@ def test_the_page_follows_the_error_as_the_package_does(live):
         found = page.evaluate(follow, [kind, radius])
         norms, gamma, sigma = expected(handed, kind, radius, 30)
         np.testing.assert_allclose(found["norms"], norms, rtol=1e-8)
-        assert found["rate"] == pytest.approx(rate_per_step(norms), rel=1e-8)
+        assert found["rate"] == pytest.approx(factor_per_step(norms), rel=1e-8)
         assert found["gamma"] == pytest.approx(gamma, rel=1e-10)
         assert found["sigma"] == pytest.approx(sigma, rel=1e-4)  # of five digits
         bound = (found["sigma"] * gamma) ** d
@@ -88,7 +88,7 @@ def test_it_is_worked_by_the_keyboard_and_says_what_it_found(live):
     assert model["kind"] == "orthogonal"
     assert (model["radius"], model["distance"]) == (2.5, 1)
     norms, *_ = expected(handed, "orthogonal", 2.5, 30)
-    fate = "explodes" if rate_per_step(norms) > 1.05 else "stays about level"
+    fate = "explodes" if factor_per_step(norms) > 1.05 else "stays about level"
     assert f"{float(f'{norms[1]:.2g}'):g} " in said.text_content()
     assert fate in said.text_content()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unrolled.numpy_rnn import Parameters, forward, initialize
+from unrolled.rnn_by_hand import Parameters, forward, initialize
 from unrolled.vocabulary import END, START, Vocabulary
 from unrolled.widgets import WidgetData
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.quantize import dequantize_weights, quantize_weights
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
+from unrolled.quantization import dequantize_weights, quantize_weights
 from unrolled.sampling import distribution, score
 from unrolled.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 

@@ -44,8 +44,10 @@ from pages import (
 )
 
 sys.path.insert(0, str(PACKAGE.parent))  # where no environment can be made
-from unrolled.corpus import load
-from unrolled.script import Parser, UserError
+from unrolled.script import Parser
+
+from unrolled.errors import UserError
+from unrolled.shakespeare import load
 
 # A process of its own asks about the machine: one that has asked JAX for the GPU keeps most of
 # the GPU's memory, and the pages would find none.

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from unrolled.corpus import SHAKESPEARE, TEST, VALIDATION
+from unrolled.shakespeare import SHAKESPEARE, TEST, VALIDATION
 
 # The play's authorship is disputed, and its text comes from an edition of another kind.
 LEFT_OUT = "edward-iii"

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from serve import load, serve
 
-from unrolled import backend
+from unrolled import machine, timing
 
 problem = load(sys.argv[1])
 T, B = problem["x"].shape
@@ -48,7 +48,7 @@ def products(outside, inside):
     return large, small
 
 
-place = backend.jax_device()
+place = machine.jax_device()
 outside, inside = jax.device_put((outside, inside), place)
 # There is no loss to agree on.
-serve(lambda: float("nan"), lambda: backend.wait(products(outside, inside)))
+serve(lambda: float("nan"), lambda: timing.wait(products(outside, inside)))

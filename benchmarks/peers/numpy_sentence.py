@@ -4,7 +4,7 @@ import sys
 
 from serve import load, serve
 
-from unrolled.numpy_rnn import Parameters, loss, step
+from unrolled.rnn_by_hand import Parameters, loss, step
 
 problem = load(sys.argv[1])
 x, y, rate = problem["x"][:, 0], problem["y"][:, 0], float(problem["rate"])

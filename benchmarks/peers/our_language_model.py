@@ -4,9 +4,10 @@ import sys
 
 from serve import load, serve
 
-from unrolled import backend
+from unrolled import timing
 from unrolled.batches import Batch
-from unrolled.language_model import LanguageModel, Settings, initialize
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
 
 problem = load(sys.argv[1])
 (C, H), D = problem["V"].shape, problem["E"].shape[1] if "E" in problem else 0
@@ -25,4 +26,4 @@ def loss():
     return model.losses(batch).sum() / batch.mask.sum()
 
 
-serve(loss, lambda: backend.wait(model.step(batch, rate)))
+serve(loss, lambda: timing.wait(model.step(batch, rate)))

@@ -2,19 +2,19 @@ import numpy as np
 import pytest
 
 from unrolled.gradient_check import numerical_gradient, relative_error
-from unrolled.numpy_rnn import forward, gradients, initialize
-from unrolled.time_gradients import (
+from unrolled.jacobians import (
     KINDS,
     error_norms,
+    factor_per_step,
     fading,
     jacobian,
     largest_singular_value,
-    rate_per_step,
     recurrent_weights,
     spectral_radius,
     state_errors,
     step_jacobian,
 )
+from unrolled.rnn_by_hand import forward, gradients, initialize
 
 C, H = 9, 5
 X = np.array([0, 3, 7, 3, 5, 8, 2, 1])
@@ -153,12 +153,12 @@ def test_errors_times_jacobians_give_the_gradient_of_the_loop(p):
 
 
 def test_rate_of_a_geometric_series():
-    assert rate_per_step(7 * 0.8 ** np.arange(12)) == pytest.approx(0.8)
+    assert factor_per_step(7 * 0.8 ** np.arange(12)) == pytest.approx(0.8)
 
 
 def test_rate_where_nothing_is_left():
-    assert rate_per_step(np.array([1.0, 0.5, 0.25, 0, 0])) == pytest.approx(0.5)
-    assert rate_per_step(np.array([1.0, 0, 0])) == 0
+    assert factor_per_step(np.array([1.0, 0.5, 0.25, 0, 0])) == pytest.approx(0.5)
+    assert factor_per_step(np.array([1.0, 0, 0])) == 0
 
 
 def test_saturated_units_let_nothing_through(p):

@@ -5,7 +5,7 @@ import pytest
 
 from support import made_by, read_case
 from unrolled.gradient_check import check_gradients, relative_error
-from unrolled.numpy_rnn import Parameters, forward, gradients, initialize, loss, step
+from unrolled.rnn_by_hand import Parameters, forward, gradients, initialize, loss, step
 
 NAMES = Parameters._fields
 C, H = 11, 5

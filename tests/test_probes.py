@@ -2,10 +2,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from unrolled import diagrams, inside, time_gradients
+from unrolled import jacobians, probes
+from unrolled.figures import gated_cells
 from unrolled.gradient_check import numerical_gradient, relative_error
-from unrolled.language_model import LanguageModel, Settings, initialize
-from unrolled.network import softmax
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings, initialize
+from unrolled.probability import softmax
 
 C, H, T, B = 9, 4, 6, 3
 
@@ -27,7 +29,7 @@ def words():
 
 def test_states_are_those_of_reading_word_by_word(words, float64):
     model, (x, _) = model_of("lstm"), words
-    found, carried = inside.states(model, x), model.start(B)
+    found, carried = probes.states(model, x), model.start(B)
     assert found.shape == (T, B, H)
     for t in range(T):
         _, carried = model.read(x[t], carried)
@@ -36,7 +38,7 @@ def test_states_are_those_of_reading_word_by_word(words, float64):
 
 def test_gates_of_a_gru_make_its_states(words, float64):
     model, x = model_of("gru"), words[0, :, 0]
-    gates, s = inside.gates(model, x), inside.states(model, x[:, None])[:, 0]
+    gates, s = probes.gates(model, x), probes.states(model, x[:, None])[:, 0]
     assert list(gates) == ["z", "r"]
     p = {
         name: value[..., 2 * H :]
@@ -52,7 +54,7 @@ def test_gates_of_a_gru_make_its_states(words, float64):
 
 def test_gates_of_an_lstm_make_its_memory(words, float64):
     model, x = model_of("lstm", D=0), words[0, :, 0]
-    gates = inside.gates(model, x)
+    gates = probes.gates(model, x)
     assert list(gates) == ["i", "f", "o"]
     _, U, W, b = (model.values()[name] for name in "VUWb")
     s, c = np.zeros(H), np.zeros(H)
@@ -60,18 +62,18 @@ def test_gates_of_an_lstm_make_its_memory(words, float64):
         g = np.tanh((U[word] + s @ W + b)[3 * H :])
         c = gates["f"][t] * c + gates["i"][t] * g
         s = gates["o"][t] * np.tanh(c)
-    assert relative_error(s, inside.states(model, x[:, None])[-1, 0]) < 1e-12
+    assert relative_error(s, probes.states(model, x[:, None])[-1, 0]) < 1e-12
 
 
 def test_error_norms_of_a_plain_network_are_those_by_hand(words, float64):
     model, (x, y) = model_of("rnn"), words
-    found = inside.error_norms(model, x, y)
-    p, s = model.values(), inside.states(model, x)
+    found = probes.error_by_distance(model, x, y)
+    p, s = model.values(), probes.states(model, x)
     logs = []
     for i in range(B):
         o = softmax(s[:, i] @ p["V"].T + p["c"])
-        errors = time_gradients.state_errors(p["V"], o, y[:, i])
-        norms = time_gradients.error_norms(p["W"], s[:, i], errors, T - 1)
+        errors = jacobians.state_errors(p["V"], o, y[:, i])
+        norms = jacobians.error_norms(p["W"], s[:, i], errors, T - 1)
         logs.append(np.log(norms[:, -1]))
     assert relative_error(found, np.exp(np.mean(logs, axis=0))) < 1e-10
 
@@ -79,7 +81,7 @@ def test_error_norms_of_a_plain_network_are_those_by_hand(words, float64):
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_error_norms_of_gated_cells_against_finite_differences(cell, words, float64):
     model, x, y = model_of(cell), words[0, :, :1], words[1, :, :1]
-    found = inside.error_norms(model, x, y)
+    found = probes.error_by_distance(model, x, y)
     carried = [model.start(1)]
     for word in x:
         carried.append([np.asarray(s) for s in model.read(word, carried[-1])[1]])
@@ -100,25 +102,25 @@ def test_tell_tale_units_follow_their_feature():
     random = np.random.default_rng(0)
     s = random.normal(size=(400, 5))
     features = {"up": s[:, 3] + 0.01 * random.normal(size=400), "down": -s[:, 1]}
-    found = inside.tell_tale_units(s, features)
+    found = probes.tell_tale_units(s, features)
     assert found["up"][0] == 3
     assert found["up"][1] > 0.99
     assert found["down"][0] == 1
     assert found["down"][1] == pytest.approx(-1)
     # A unit that never changes follows nothing.
     assert (
-        inside.tell_tale_units(np.ones((9, 2)), {"any": np.arange(9.0)})["any"][1] == 0
+        probes.tell_tale_units(np.ones((9, 2)), {"any": np.arange(9.0)})["any"][1] == 0
     )
 
 
 def test_neighbors_point_in_the_same_direction():
     table = np.array([[1.0, 0.0], [5.0, 0.5], [0.0, 1.0], [-1.0, 0.0]])
-    assert inside.neighbors(table, 0, count=2).tolist() == [1, 2]
+    assert probes.neighbors(table, 0, count=2).tolist() == [1, 2]
 
 
 def test_features_of_a_speech():
     text = "ANN\nSo, I am."
-    told = {name: f(text).astype(int).tolist() for name, f in inside.FEATURES.items()}
+    told = {name: f(text).astype(int).tolist() for name, f in probes.FEATURES.items()}
     assert told == {
         "in the speaker's name": [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         "characters since the line began": [1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -132,8 +134,11 @@ def test_features_of_a_speech():
 @pytest.mark.parametrize(
     ("draw", "labels"),
     [
-        (diagrams.lstm_cell, ["$f$", "$i$", "$g$", "$o$", "$c_t$", "$s_t$", "$x_t$"]),
-        (diagrams.gru_cell, ["$r$", "$z$", "$h$", "$s_{t-1}$", "$s_t$", "$x_t$"]),
+        (
+            gated_cells.lstm_cell,
+            ["$f$", "$i$", "$g$", "$o$", "$c_t$", "$s_t$", "$x_t$"],
+        ),
+        (gated_cells.gru_cell, ["$r$", "$z$", "$h$", "$s_{t-1}$", "$s_t$", "$x_t$"]),
     ],
 )
 def test_drawn_cells_name_their_parts(draw, labels):

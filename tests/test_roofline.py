@@ -8,21 +8,24 @@ import pytensor.tensor as pt
 import pytest
 
 from support import run
-from unrolled import backend, limits
+from unrolled import compute, roofline, timing
 from unrolled.batches import Batch
-from unrolled.language_model import LanguageModel, Settings
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
 
 
 def test_fused_work_is_one_piece():
-    a = backend.shared(np.ones(1000), "a")
-    chain = backend.function([], pt.tanh(2 * a + 1) ** 2)
-    assert limits.pieces(chain) == 1
+    a = compute.shared(np.ones(1000), "a")
+    chain = compute.function([], pt.tanh(2 * a + 1) ** 2)
+    assert roofline.pieces_of_work(chain) == 1
 
 
 def test_products_are_pieces_of_their_own():
-    a = backend.shared(np.ones((64, 64)), "a")
-    one = limits.pieces(backend.function([], a @ a))
-    three = limits.pieces(backend.function([], a @ pt.tanh(a @ pt.tanh(a @ a))))
+    a = compute.shared(np.ones((64, 64)), "a")
+    one = roofline.pieces_of_work(compute.function([], a @ a))
+    three = roofline.pieces_of_work(
+        compute.function([], a @ pt.tanh(a @ pt.tanh(a @ a)))
+    )
     assert three - one >= 4  # two more products, and a tanh before each
 
 
@@ -48,10 +51,10 @@ def test_gates_cost_pieces():
 
 
 def test_the_roof_is_above_what_is_measured_under_it(monkeypatch):
-    found = limits.roof("cpu")
+    found = roofline.roof("cpu")
     assert found.corner == found.operations / found.bytes
     a = np.ones((300, 300), "float32")
-    seconds = backend.measure(lambda: a @ a).fastest
+    seconds = timing.measure(lambda: a @ a).fastest
     assert 2 * 300**3 / seconds < 4 * found.operations
     assert 1e9 < found.bytes < 1e13
 
