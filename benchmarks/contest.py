@@ -5,7 +5,6 @@ rounds, so that a busy moment of the machine hits them alike. The peers live in 
 their own (see README.md).
 """
 
-import argparse
 import contextlib
 import os
 import re
@@ -13,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
-from unrolled.script import whole
 
-from unrolled import machine
+from unrolled import fields, machine
 from unrolled.errors import UserError
 
 PEERS = Path(__file__).parent / "peers"
@@ -102,26 +101,18 @@ class Contestant:
 # ---------------------------------------------------------------------------------- before
 
 
-def add_peers(parser: argparse.ArgumentParser, *peers: str) -> None:
-    """Add the options that name the peers' interpreters: ``torch``, ``theano``."""
-    for peer in peers:
-        library = {"torch": "PyTorch", "theano": "Theano 1.0.5"}[peer]
-        parser.add_argument(
-            f"--{peer}", metavar="PYTHON", help=f"an interpreter with {library}"
-        )
+@dataclass(frozen=True)
+class Contest:
+    """What every contest can be told."""
 
-
-def parser(description: str, *peers: str) -> argparse.ArgumentParser:
-    """The options of a contest; the help shows the description's first line."""
-    made = argparse.ArgumentParser(description=description.splitlines()[0])
-    add_peers(made, *peers)
-    made.add_argument(
-        "--rounds", type=whole(1), default=10, help="turns each (default: 10)"
-    )
-    made.add_argument(
-        "--steps", type=whole(1), default=10, help="steps a turn (default: 10)"
-    )
-    return made
+    rounds: fields.Positive = 10
+    """Turns each."""
+    steps: fields.Positive = 10
+    """Steps a turn."""
+    torch: str | None = None
+    """Interpreter with PyTorch."""
+    theano: str | None = None
+    """Interpreter with Theano 1.0.5."""
 
 
 def warn_if_busy() -> None:
@@ -197,11 +188,9 @@ def check(one: Contestant, first: Contestant) -> None:
 
 def print_machine() -> None:
     """One line on the processor and the versions."""
-    machine = machine.describe()
-    versions = ", ".join(
-        f"{name} {number}" for name, number in machine["versions"].items()
-    )
-    print(f"{machine['processor']}, {machine['cores']} cores; {versions}")
+    here = machine.describe()
+    versions = ", ".join(f"{name} {number}" for name, number in here.versions.items())
+    print(f"{here.processor}, {here.cores} cores; {versions}")
 
 
 def report(

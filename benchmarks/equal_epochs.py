@@ -6,19 +6,19 @@ clipping: after each epoch the two must be equally good. The seconds are those o
 the first epoch with those of compiling.
 """
 
-import argparse
 import math
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from contest import PEERS, add_peers, print_machine, single, verdict
-from unrolled.script import amount, run, whole
+from contest import PEERS, print_machine, single, verdict
 
-from unrolled import shakespeare, timing
+from unrolled import command_line, fields, shakespeare, timing
 from unrolled.batches import Batch, Batches
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
@@ -32,22 +32,26 @@ CELLS = ("rnn", "gru-reset-after", "lstm")
 TARGET = 0.02
 
 
-def read_options() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add_peers(parser, "torch")
-    add = parser.add_argument
-    add("--cell", choices=CELLS, default="rnn", help="that PyTorch has, too")
-    add("--epochs", type=whole(1), default=3, help="times through the text")
-    add("--sentences", type=whole(0), default=6000, help="to train on; 0: all")
-    add("--words", type=whole(5), default=8000, help="size of the vocabulary")
-    add("--hidden", type=whole(1), default=128, help="hidden units, and embedding")
-    add("--rate", type=amount, default=1.0, help="learning rate")
-    add("--clip", type=amount, default=0.25, help="longest gradient")
-    return parser.parse_args()
+@dataclass(frozen=True)
+class Options:
+    """What this comparison can be told."""
+
+    cell: Annotated[str, fields.one_of(CELLS)] = "rnn"
+    """Recurrent unit, one that PyTorch has, too."""
+    epochs: fields.Positive = 3
+    """Times through the text."""
+    sentences: fields.Natural = 6000
+    """Sentences to train on; 0: all."""
+    vocabulary: Annotated[int, fields.whole(5)] = 8000
+    """Words of the vocabulary, C."""
+    hidden: fields.Positive = 128
+    """Hidden units, and entries of the embedding."""
+    learning_rate: fields.Amount = 1.0
+    """Step's length per unit of slope, η."""
+    clip: fields.Amount = 0.25
+    """Longest gradient that a step follows; 0: any."""
+    torch: str | None = None
+    """Interpreter with PyTorch."""
 
 
 def read_text(sentences: int, words: int) -> tuple[int, Batches, Batches]:
@@ -77,13 +81,17 @@ def write_problem(
     start: dict[str, np.ndarray],
     training: Batches,
     validation: Batches,
-    options: argparse.Namespace,
+    options: Options,
 ) -> None:
     """Write what PyTorch starts from: weights, all batches in order, settings."""
     arrays = {
         **start,
         **flat(iter(validation), "validation"),
-        **{"rate": options.rate, "clip": options.clip, "epochs": options.epochs},
+        **{
+            "rate": options.learning_rate,
+            "clip": options.clip,
+            "epochs": options.epochs,
+        },
     }
     for epoch in range(options.epochs):
         arrays |= flat(training.epoch(0, epoch), f"epoch{epoch}")
@@ -91,13 +99,13 @@ def write_problem(
 
 
 def train(
-    model: LanguageModel, training: Batches, validation: Batches, options
+    model: LanguageModel, training: Batches, validation: Batches, options: Options
 ) -> Iterator[tuple[float, float]]:
     """Our validation loss after each epoch, in nats per word, and the seconds of training."""
     for epoch in range(options.epochs):
         start = time.perf_counter()
         for batch in training.epoch(0, epoch):
-            loss = model.step(batch, options.rate)
+            loss = model.step(batch, options.learning_rate)
         timing.wait(loss)
         seconds = time.perf_counter() - start
         yield evaluate(model, validation), seconds
@@ -151,8 +159,8 @@ def report(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -
 
 def main() -> None:
     """Read the options, train both, report."""
-    options = read_options()
-    C, training, validation = read_text(options.sentences, options.words)
+    options = command_line.parse(Options(), __doc__)
+    C, training, validation = read_text(options.sentences, options.vocabulary)
     settings = Settings(C, options.hidden, options.hidden, options.cell)
     start = initialize(settings)
     print(f"{training.tokens:,} words an epoch, {len(training)} batches", flush=True)
@@ -170,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

@@ -4,13 +4,14 @@
 The weights are random, so hardly a sentence ends before its 50 words are written.
 """
 
-import argparse
 import time
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from contest import print_machine, verdict, warn_if_busy
-from unrolled.script import run, whole
 
+from unrolled import command_line, fields
 from unrolled.cells import CELLS
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
@@ -28,14 +29,19 @@ WAYS = {
 }
 
 
+@dataclass(frozen=True)
+class Options:
+    """What this measurement can be told."""
+
+    cell: Annotated[str, fields.one_of(CELLS)] = "rnn"
+    """Kind of recurrent unit."""
+    rounds: fields.Positive = 10
+    """Turns each."""
+
+
 def main() -> None:
     """Read the options, write in each way, report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cell", choices=CELLS, default="rnn", help="default: rnn")
-    parser.add_argument(
-        "--rounds", type=whole(1), default=10, help="turns each (default: 10)"
-    )
-    options = parser.parse_args()
+    options = command_line.parse(Options(), __doc__)
     warn_if_busy()
     vocabulary = Vocabulary([*SPECIAL, *map(str, range(C - len(SPECIAL)))])
     model = LanguageModel(Settings(C, H, H, options.cell))
@@ -60,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

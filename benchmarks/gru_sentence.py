@@ -6,12 +6,12 @@ float32.
 """
 
 import numpy as np
-from contest import HERE, entry, hold, parser, report, theano_entries
-from unrolled.script import run
+from contest import HERE, Contest, entry, hold, report, theano_entries
 
+from unrolled import command_line
 from unrolled.layers import Settings, initialize
 
-SETTINGS = Settings(C=8000, H=128, D=128, cell="gru", layers=2)
+SETTINGS = Settings(8000, 128, 128, "gru", layers=2)
 T = 20
 #: How many times as fast as a peer ours should be; the fastest row of the peer counts.
 TARGETS = {"Theano": 5}
@@ -19,7 +19,7 @@ TARGETS = {"Theano": 5}
 
 def problem():
     """A sentence and starting weights for all contestants."""
-    x, y = np.random.RandomState(0).randint(SETTINGS.C, size=(2, T, 1))
+    x, y = np.random.RandomState(0).randint(SETTINGS.vocabulary, size=(2, T, 1))
     start = initialize(SETTINGS)
     return {"x": x, "y": y, "mask": np.ones((T, 1)), **start, "rate": 0.001}
 
@@ -36,10 +36,10 @@ def entries(options):
 
 def main() -> None:
     """Read the options, run the rounds, report."""
-    options = parser(__doc__, "torch", "theano").parse_args()
+    options = command_line.parse(Contest(), __doc__)
     field = hold(problem(), list(entries(options)), options.rounds, options.steps)
     report(field, TARGETS, words=T)
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

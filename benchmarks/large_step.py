@@ -4,10 +4,10 @@
 5,000 points, 1,000 hidden units, float32. How it is kept fair: see contest.py.
 """
 
-from contest import HERE, THEANO, entry, hold, parser, report
+from contest import HERE, THEANO, Contest, entry, hold, report
 from sklearn.datasets import make_moons
-from unrolled.script import run
 
+from unrolled import command_line
 from unrolled.network import initialize
 
 #: How many times as fast as a peer ours should be; the fastest row of the peer counts.
@@ -23,7 +23,7 @@ def problem():
 
 def main() -> None:
     """Read the options, run the rounds, report."""
-    options = parser(__doc__, "torch", "theano").parse_args()
+    options = command_line.parse(Contest(), __doc__)
     entries = [
         entry("PyTensor, JAX (ours)", HERE, "our_step.py", "JAX"),
         entry("PyTensor, NUMBA", HERE, "our_step.py", "NUMBA"),
@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

@@ -6,12 +6,13 @@ stochastic gradient descent, with the gradient clipped to a norm of 5. Options c
 optimizer, the size of the layer and the length of the sentences.
 """
 
-import argparse
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from contest import HERE, Contestant, entry, hold, parser, report, verdict
-from unrolled.script import run, whole
+from contest import HERE, Contest, Contestant, entry, hold, report, verdict
 
+from unrolled import command_line, fields
 from unrolled.layers import Settings, initialize
 from unrolled.updates import RULES
 
@@ -30,28 +31,21 @@ FLOOR = "the matrix products alone"
 STRETCH = 1.5
 
 
-def read_options() -> argparse.Namespace:
-    """Read the command line."""
-    made = parser(__doc__, "torch")
-    add = made.add_argument
-    add("--cell", choices=LAYERS, default="rnn", help="default: rnn")
-    add("--optimizer", choices=RULES, default="sgd", help="default: sgd")
-    add(
-        "--hidden",
-        type=whole(1),
-        default=128,
-        help="size of the embedding and of the hidden layer (default: 128)",
-    )
-    add(
-        "--steps-per-sentence",
-        type=whole(1),
-        default=35,
-        help="words of a sentence (default: 35)",
-    )
-    return made.parse_args()
+@dataclass(frozen=True)
+class Options(Contest):
+    """What this contest can be told."""
+
+    cell: Annotated[str, fields.one_of(LAYERS)] = "rnn"
+    """Kind of recurrent unit."""
+    optimizer: Annotated[str, fields.one_of(RULES)] = "sgd"
+    """How a step follows the gradient."""
+    hidden: fields.Positive = 128
+    """Size of the embedding and of the hidden layer."""
+    steps_per_sentence: fields.Positive = 35
+    """Words of a sentence."""
 
 
-def problem(options: argparse.Namespace) -> dict[str, np.ndarray]:
+def problem(options: Options) -> dict[str, np.ndarray]:
     """A minibatch and starting weights for all contestants."""
     T, H = options.steps_per_sentence, options.hidden
     x, y = np.random.RandomState(0).randint(C, size=(2, T, B))
@@ -82,7 +76,7 @@ def report_memory(field: list[Contestant]) -> None:
 
 def main() -> None:
     """Read the options, run the rounds, report."""
-    options = read_options()
+    options = command_line.parse(Options(), __doc__, without=("theano",))
     T, H, cell = options.steps_per_sentence, options.hidden, options.cell
     print(f"{cell}, {options.optimizer}: B={B}, T={T}, C={C}, D=H={H}")
     arguments = cell, options.optimizer
@@ -99,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

@@ -4,18 +4,17 @@
 Each start is a new process: Python, the imports, the words, the vocabulary, the minibatches.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from contest import print_machine, verdict, warn_if_busy
-from unrolled.script import run, whole
 
-from unrolled import shakespeare
+from unrolled import command_line, fields, shakespeare
 from unrolled.errors import UserError
 
 #: Seconds, at most.
@@ -32,6 +31,14 @@ def build(*shape):
 LanguageModel._build_step = build
 runpy.run_module("unrolled", run_name="__main__", alter_sys=True)
 """
+
+
+@dataclass(frozen=True)
+class Options:
+    """What this measurement can be told."""
+
+    rounds: fields.Positive = 10
+    """Starts."""
 
 
 def start() -> float:
@@ -52,11 +59,7 @@ def start() -> float:
 
 def main() -> None:
     """Read the options, start again and again, report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--rounds", type=whole(1), default=10, help="starts (default: 10)"
-    )
-    options = parser.parse_args()
+    options = command_line.parse(Options(), __doc__)
     warn_if_busy()
     shakespeare.load()
     times = [start() for _ in range(options.rounds)]
@@ -68,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

@@ -7,9 +7,9 @@ way, as it was in the tutorial; ours and PyTorch go back to the start of the sen
 """
 
 import numpy as np
-from contest import HERE, entry, hold, parser, report, theano_entries
-from unrolled.script import run
+from contest import HERE, Contest, entry, hold, report, theano_entries
 
+from unrolled import command_line
 from unrolled.rnn_by_hand import initialize
 
 C, H, T = 8000, 100, 20
@@ -46,10 +46,10 @@ def entries(options):
 
 def main() -> None:
     """Read the options, run the rounds, report."""
-    options = parser(__doc__, "torch", "theano").parse_args()
+    options = command_line.parse(Contest(), __doc__)
     field = hold(problem(), list(entries(options)), options.rounds, options.steps)
     report(field, TARGETS, limit=LIMIT, words=T)
 
 
 if __name__ == "__main__":
-    run(main)
+    command_line.run(main)

@@ -14,9 +14,9 @@ problem = load(sys.argv[1])
 layers = 1 + sum(f"U{k}" in problem for k in range(2, 10))
 settings = Settings(C, H, D, cell=sys.argv[2], layers=layers)
 parameters = {name: problem[name] for name in initialize(settings)}
-clip = float(problem["clip"]) if "clip" in problem else None
-rule = sys.argv[3] if len(sys.argv) > 3 else "sgd"
-model = LanguageModel(settings, parameters, clip=clip, rule=rule)
+clip = float(problem["clip"]) if "clip" in problem else 0.0
+optimizer = sys.argv[3] if len(sys.argv) > 3 else "sgd"
+model = LanguageModel(settings, parameters, clip=clip, optimizer=optimizer)
 batch = Batch(*(problem[name] for name in Batch._fields))
 rate = float(problem["rate"])
 

@@ -163,10 +163,10 @@ def _cut_up(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where in the joined text each piece starts, and how many steps it has."""
     steps = np.array([len(sentence) + 1 for sentence in sentences], dtype=np.int64)
-    starts = np.cumsum(steps + 1) - (
-        steps + 1
-    )  # START to END is one word more than steps
-    counts = -(-steps // longest)  # pieces a sentence
+    # START to END is one word more than steps.
+    starts = np.cumsum(steps + 1) - (steps + 1)
+    # Pieces a sentence.
+    counts = -(-steps // longest)
     number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = np.minimum(longest, np.repeat(steps, counts) - number * longest)
     return np.repeat(starts, counts) + number * longest, lengths
@@ -198,7 +198,8 @@ def best_lengths(lengths: np.ndarray, B: int, buckets: int) -> list[int]:
     cells = -(-(upto[None, :] - upto[:, None]) // B) * B * np.append(0, sizes)
     cells = np.where(np.tri(len(upto), k=-1, dtype=bool), np.inf, cells)
 
-    best = cells[0]  # with one bucket, for the sizes up to j
+    # With one bucket, for the sizes up to j.
+    best = cells[0]
     came_from = [np.zeros(len(upto), dtype=int)]
     for _ in range(1, buckets):
         total = best[:, None] + cells
@@ -207,7 +208,8 @@ def best_lengths(lengths: np.ndarray, B: int, buckets: int) -> list[int]:
 
     chosen, j = [], len(sizes)
     for step in reversed(came_from):
-        if step[j] < j:  # else this bucket is empty
+        # Where they are equal, this bucket is empty.
+        if step[j] < j:
             chosen.append(int(sizes[j - 1]))
         j = step[j]
     return chosen[::-1]

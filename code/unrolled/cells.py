@@ -108,9 +108,11 @@ def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     machine translation", equations (5) to (8), there without biases.
     """
     H = W.type.shape[0]
-    gates = pt.sigmoid(a[:, : 2 * H] + s @ W[:, : 2 * H])  # z and r in one product
+    # One product for z and r.
+    gates = pt.sigmoid(a[:, : 2 * H] + s @ W[:, : 2 * H])
     z, r = gates[:, :H], gates[:, H:]
-    h = pt.tanh(a[:, 2 * H :] + (r * s) @ W[:, 2 * H :])  # which must wait for r
+    # This product must wait for r.
+    h = pt.tanh(a[:, 2 * H :] + (r * s) @ W[:, 2 * H :])
     return ((1 - z) * h + z * s,)
 
 
@@ -179,7 +181,8 @@ def lstm(a: Any, s: Any, c: Any, W: Any) -> tuple[Any, ...]:
     Schmidhuber and Cummins (2000), "Learning to forget: continual prediction with LSTM".
     """
     H = W.type.shape[0]
-    sums = a + s @ W  # of all four in one product
+    # One product for all four.
+    sums = a + s @ W
     gates = pt.sigmoid(sums[:, : 3 * H])
     i, f, o = gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :]
     g = pt.tanh(sums[:, 3 * H :])

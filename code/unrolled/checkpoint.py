@@ -88,7 +88,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         if about["format"] != FORMAT["format"]:
             raise ValueError(about["format"])
         version = about["version"]
-    except Exception as error:  # a damaged file fails in many ways
+    except Exception as error:
+        # A damaged file fails in many ways.
         raise UserError(
             f"{path}: is damaged, or no checkpoint of this program"
         ) from error

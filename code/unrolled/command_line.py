@@ -103,12 +103,12 @@ def _reader(kind: fields.Kind) -> Callable[[str], Any]:
 
 
 def parse(settings: Settings, about: str, without: Collection[str] = ()) -> Settings:
-    """Read a chapter script's settings, and make its folder before any work is done.
+    """Read a script's settings, and make the folder ``output``, if it has one, before any work.
 
     Parameters
     ----------
     settings : dataclass
-        The defaults, with a field ``output`` for the folder.
+        The defaults.
     about : str
         The script's docstring; the help shows its first line.
     without : collection of str
@@ -124,7 +124,8 @@ def parse(settings: Settings, about: str, without: Collection[str] = ()) -> Sett
     parser = Parser(description=about.splitlines()[0])
     add_settings(parser, settings, without=without)
     chosen = fields.changed(settings, **_given(parser))
-    chosen.output.mkdir(parents=True, exist_ok=True)
+    if hasattr(chosen, "output"):
+        chosen.output.mkdir(parents=True, exist_ok=True)
     return chosen
 
 

@@ -190,7 +190,8 @@ def _cached(fingerprint: str) -> list[list[Sentence]] | None:
         text = iter(tokens[ids].tolist())
         sentences = (list(islice(text, n)) for n in lengths.tolist())
         return [list(islice(sentences, n)) for n in sizes.tolist()]
-    except Exception:  # not there, or damaged in whatever way: it is made again
+    except Exception:
+        # Not there, or damaged in whatever way: it is made again.
         return None
 
 
@@ -213,6 +214,7 @@ def _keep(fingerprint: str, parts: list[list[Sentence]]) -> None:
             with open(handle, "wb") as file:
                 np.savez(file, **dict(zip(_FIELDS, arrays)))
             os.replace(temporary, entry)
-        except BaseException:  # a full disk, or Ctrl-C
+        except BaseException:
+            # A full disk, or Ctrl-C.
             os.unlink(temporary)
             raise

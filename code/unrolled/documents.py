@@ -131,7 +131,8 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     # which no text contains, is swallowed by an open quote.
     last = ["\0"]
     reader = csv.reader(chain(io.StringIO(text), last), skipinitialspace=True)
-    limit = csv.field_size_limit()  # one for the whole process
+    # One for the whole process.
+    limit = csv.field_size_limit()
     csv.field_size_limit(max(limit, len(text) + 1))
     try:
         records, line = [], 1

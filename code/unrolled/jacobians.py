@@ -58,7 +58,8 @@ def recurrent_weights(
         W = random.normal(0, np.sqrt(1 / H), (H, H))
     elif kind == "orthogonal":
         Q, R = np.linalg.qr(random.normal(size=(H, H)))
-        W = Q * np.sign(np.diag(R))  # so that no direction is preferred
+        # So that no direction is preferred.
+        W = Q * np.sign(np.diag(R))
     elif kind == "identity":
         W = np.eye(H)
     else:
@@ -176,7 +177,8 @@ def error_norms(
     T, error = len(s), errors[furthest:]
     norms = [np.linalg.norm(error, axis=1)]
     for d in range(furthest):
-        at = slice(furthest - d, T - d)  # the states that this error has reached
+        # The states that this error has reached.
+        at = slice(furthest - d, T - d)
         error = (error * (1 - s[at] ** 2)) @ W.T
         norms.append(np.linalg.norm(error, axis=1))
     return np.array(norms)
@@ -227,7 +229,8 @@ def fading(
     Fading
     """
     norms = [error_norms(W, s, state_errors(V, o, y), furthest) for s, o, y in runs]
-    with np.errstate(divide="ignore"):  # saturated units let nothing through: log 0
+    # Saturated units let nothing through: log 0.
+    with np.errstate(divide="ignore"):
         typical = np.exp(np.log(np.concatenate(norms, axis=1)).mean(axis=1))
     slopes = 1 - np.concatenate([s for s, _, _ in runs]) ** 2
     return Fading(

@@ -50,7 +50,8 @@ def quantize(W: np.ndarray, per: str = "row") -> Quantized:
         raise ValueError("the matrix has entries that are not finite")
     largest = np.abs(W).max(axis=AXES[per], keepdims=True, initial=0)
     scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    scales[scales == 0] = 1  # entries too small for float32
+    # The scale of entries that are too small for float32.
+    scales[scales == 0] = 1
     codes = np.clip(np.rint(W / scales), -127, 127)
     return Quantized(codes.astype(np.int8), scales)
 

@@ -131,11 +131,13 @@ def gradients(
     delta = (error @ V) * (1 - s**2)  # (T, H): the blame of each state for its own step
     blame = delta.copy()  # (T, H): and for the steps after it
     for k in range(1, steps + 1):
-        delta = (delta[1:] @ W.T) * (1 - s[:-k] ** 2)  # one step further back
+        # One step further back.
+        delta = (delta[1:] @ W.T) * (1 - s[:-k] ** 2)
         blame[:-k] += delta
 
     dU = np.zeros_like(U)
-    np.add.at(dU, x, blame)  # a word that came twice is blamed twice
+    # A word that came twice is blamed twice.
+    np.add.at(dU, x, blame)
     return Parameters(
         U=dU,
         W=s[:-1].T @ blame[1:],

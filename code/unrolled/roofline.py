@@ -49,7 +49,8 @@ def roof(on: str | None = None) -> Roof:
 
     def pass_over():
         nonlocal array
-        array = negate(array)  # in place: new memory would have to be cleared first
+        # In place: new memory would have to be cleared first.
+        array = negate(array)
         return array
 
     multiply = timing.measure(lambda: product(square, square), repeats=5).median

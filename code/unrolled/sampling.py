@@ -78,7 +78,8 @@ def distribution(
     z -= z.max(axis=1, keepdims=True)
     if temperature == 0:
         temperature, top_k = 1, 1
-    with np.errstate(over="ignore"):  # an unlikely word may become impossible
+    # An unlikely word may become impossible.
+    with np.errstate(over="ignore"):
         p = softmax(z / temperature)
     if top_k is None and top_p is None:
         return p
@@ -89,7 +90,8 @@ def distribution(
         last = (together < top_p * together[:, -1:]).sum(axis=1, keepdims=True)
     least = np.take_along_axis(falling, last, axis=1)
     above, level = p > least, p == least
-    room = last + 1 - above.sum(axis=1, keepdims=True)  # for equally likely words
+    # Room for equally likely words.
+    room = last + 1 - above.sum(axis=1, keepdims=True)
     p *= above | (level & (level.cumsum(axis=1) <= room))
     return p / p.sum(axis=1, keepdims=True)
 

@@ -20,7 +20,8 @@ class Speech(NamedTuple):
 
     play: str
     speaker: str  # in capitals
-    text: str  # lines of verse or prose, separated by newlines
+    # Lines of verse or prose, separated by newlines.
+    text: str
 
 
 def speeches() -> Iterator[Speech]:

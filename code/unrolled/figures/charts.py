@@ -56,7 +56,8 @@ def decision_boundary(
         interpolation="bilinear",
     )
     for c in range(1 if p.shape[1] == 2 else 0, p.shape[1]):
-        lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)  # above 0: class c wins
+        # Above 0: class c wins.
+        lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)
         ax.contour(x1, x2, lead.reshape(x1.shape), [0], colors=INK, linewidths=1.2)
     scatter_classes(ax, X, y, size)
     ax.set(xlim=(left, right), ylim=(low, high))
