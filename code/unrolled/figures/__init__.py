@@ -1,0 +1,1 @@
+"""The book's figures: one style, and what more than one page draws."""
