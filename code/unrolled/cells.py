@@ -1,7 +1,7 @@
 r"""One time step of a recurrent network, as the equations of the book.
 
 Each cell takes what the input brings to its gates, ``x_t U + b``, for a whole minibatch at once.
-That does not depend on the state, so :mod:`unrolled.language_model` computes it for all time steps
+That does not depend on the state, so :mod:`unrolled.layers` computes it for all time steps
 together, before the loop. What is left here is what must wait for the step before.
 
 A cell with several gates has one block of H columns for each in U, W and b, side by side, so that

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from unrolled import fields
 from unrolled.errors import UserError
 
-Settings = TypeVar("Settings")
+S = TypeVar("S")
 
 
 class Parser(argparse.ArgumentParser):
@@ -102,7 +102,7 @@ def _reader(kind: fields.Kind) -> Callable[[str], Any]:
     return read
 
 
-def parse(settings: Settings, about: str, without: Collection[str] = ()) -> Settings:
+def parse(settings: S, about: str, without: Collection[str] = ()) -> S:
     """Read a script's settings, and make the folder ``output``, if it has one, before any work.
 
     Parameters
