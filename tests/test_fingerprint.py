@@ -3,6 +3,7 @@
 import ast
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,6 @@ def book(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
 
     def fingerprint(device="cpu", budget="cpu"):
-        prints._module.cache_clear()
         return prints.fingerprint("page", device, budget)
 
     def edit(name, old, new):
@@ -88,19 +88,28 @@ def test_a_module_that_the_page_does_not_import_is_none_of_its_business(book, tm
     assert fingerprint() == before
 
 
-def test_device_budget_and_data_count(book, tmp_path):
+def test_device_and_budget_count(book):
     fingerprint, _ = book
     before = fingerprint()
     assert fingerprint(device="gpu") != before
     assert fingerprint(budget="smoke") != before
+
+
+def test_data_counts_for_those_that_name_it(book, tmp_path):
+    fingerprint, edit = book
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "text.txt").write_text("To be")
-    assert fingerprint() != before
+    before = fingerprint()
+    assert "data/text.txt" not in before
+    edit("inner.py", "one = 1", "one = open('text.txt')")
+    reads = fingerprint()
+    (tmp_path / "data" / "text.txt").write_text("or not to be")
+    assert prints.changes(reads, fingerprint()) == "data/text.txt"
 
 
 def test_a_page_comes_after_the_one_that_it_needs():
     order = pages.executed_pages()
-    waiting = {page: pages.page_before(page) for page in pages}
+    waiting = {page: pages.page_before(page) for page in order}
     assert waiting["introduction-to-rnns"] == "rnn-language-model"
     for page, before in waiting.items():
         if before:
@@ -122,12 +131,216 @@ def test_a_fingerprint_says_what_changed(book):
     fingerprint, edit = book
     before = fingerprint()
     edit("inner.py", "one = 1", "one = 2")
-    assert prints.changes(before, fingerprint()) == "unrolled.inner"
+    assert prints.changes(before, fingerprint()) == "unrolled.inner.one"
     edit("page.md", "print(value())", "print(2 * value())")
-    assert prints.changes(before, fingerprint()) == "its code, unrolled.inner"
+    assert prints.changes(before, fingerprint()) == "its code, unrolled.inner.one"
     now = fingerprint(device="gpu")
     assert prints.changes(fingerprint(), now) == "the device"
     assert prints.changes(now, now) == ""
+
+
+def test_many_changes_are_told_in_few_words():
+    then, now = ({f"name {i}": str(i + j) for i in range(9)} for j in (0, 1))
+    assert prints.changes(then, now) == "name 0, name 1, name 2, name 3 and 5 more"
+
+
+# ------------------------------------------------------------ which definitions a page reaches
+
+DEEP = """
+import sys
+from unrolled import low
+from unrolled.low import constant as renamed
+
+TABLE = {}
+
+def top(x: "low.never" = renamed):
+    \"\"\"Say.\"\"\"
+    return middle(x)
+
+def middle(x):
+    from unrolled import late
+    return low.work(x) + late.work(x)
+
+def apart(x):
+    return low.other(x)
+
+class Kind:
+    field: int = 3
+    \"\"\"What the field means.\"\"\"
+
+    def method(self):
+        return low.by_method()
+
+@low.decorate
+def decorated():
+    pass
+
+TABLE["apart"] = apart
+low.register(apart)
+"""
+LOW = """
+constant = 1
+never = 2
+
+def work(x): return x
+def other(x): return -x
+def by_method(): return 5
+def decorate(f): return f
+def register(f): return None
+def unused(): return 6
+"""
+
+
+@pytest.fixture
+def deep(tmp_path, monkeypatch):
+    """What cells reach in a small package, by what it is called."""
+    monkeypatch.setattr(prints, "PACKAGE", tmp_path)
+    (tmp_path / "inside").mkdir()
+    for name, text in {
+        "__init__.py": "",
+        "deep.py": DEEP,
+        "low.py": LOW,
+        "late.py": "def work(x): return x\n",
+        "inside/__init__.py": "",
+        "inside/room.py": "from unrolled import low\ndef paint(): return low.work(0)\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+
+    def reached(cells):
+        found = prints.reached(ast.parse(cells))
+        return {name.removeprefix("unrolled.") for name in found}
+
+    return reached
+
+
+#: What runs when deep.py is imported, whatever is taken from it.
+ON_IMPORT = {"the import of unrolled.deep", "low.register", "deep.apart", "low.other"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (
+            "from unrolled import deep\ndeep.top()",
+            {"deep.top", "deep.middle", "low.work", "late.work", "low.constant"},
+        ),
+        (
+            "from unrolled.deep import top as t\nt()",
+            {"deep.top", "deep.middle", "low.work", "late.work", "low.constant"},
+        ),
+        (
+            "import unrolled.deep\nunrolled.deep.middle(1)",
+            {"deep.middle", "low.work", "late.work"},
+        ),
+        ("from unrolled import deep as d\nd.Kind()", {"deep.Kind", "low.by_method"}),
+        (
+            "from unrolled import deep\ndeep.decorated",
+            {"deep.decorated", "low.decorate"},
+        ),
+        ("from unrolled import deep\nprint(deep.TABLE)", {"deep.TABLE"}),
+    ],
+)
+def test_a_page_reaches_through_modules(deep, cells, expected):
+    assert deep(cells) == expected | ON_IMPORT
+
+
+def test_packages_and_names_that_are_handed_on(deep):
+    cells = "from unrolled.inside import room\nroom.paint()"
+    assert deep(cells) == {"inside.room.paint", "low.work"}
+    assert deep("from unrolled.inside.room import low\nlow.work") >= {"low.work"}
+    assert deep("from unrolled.inside import room\nroom.low.work") >= {"low.work"}
+
+
+def test_a_module_that_is_handed_on_counts_whole(deep):
+    whole = {
+        f"low.{line.split('(')[0][4:]}" for line in LOW.split("\n") if "def" in line
+    }
+    assert deep("from unrolled import low\nvars(low)") >= whole
+    assert deep("from unrolled.low import *") >= whole
+
+
+def test_modules_are_listed_with_those_that_they_import(deep, monkeypatch):
+    monkeypatch.setattr(prints, "code_of", lambda cells: cells)
+    cells = ["%magic", "from unrolled.inside import room", "from unrolled import deep"]
+    assert prints.imported_modules(cells) == [
+        "deep",
+        "inside",
+        "inside.room",
+        "late",
+        "low",
+    ]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """The pages that an edit of the book's own package makes stale; it is undone again."""
+    copy = tmp_path_factory.mktemp("code") / "unrolled"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(prints.PACKAGE, copy, ignore=ignored)
+    every = pages.executed_pages()
+
+    def fingerprints():
+        return {page: prints.fingerprint(page, "cpu", "cpu") for page in every}
+
+    def stale(name, old, new):
+        text = (copy / name).read_text()
+        assert old in text
+        (copy / name).write_text(text.replace(old, new))
+        now = fingerprints()
+        (copy / name).write_text(text)
+        return {page for page in every if now[page] != before[page]}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prints, "PACKAGE", copy)
+        patch.setattr(prints, "read_page", cache(pages.read_page))
+        patch.setattr(prints, "page_before", cache(pages.page_before))
+        before = fingerprints()
+        yield stale
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("documents.py", "if column not in names:", "if column not in set(names):"),
+        ("documents.py", 'if "\\0" in text:', 'if text.count("\\0"):'),
+        ("options.py", "Times that every sentence is seen.", "Passes."),
+        ("layers.py", "Kind of recurrent unit.", "Cell."),
+        ("command_line.py", "several = isinstance", "several = not isinstance"),
+        ("__main__.py", '"character": 500', '"character": 600'),
+        ("network.py", " in Theano\n", " in a graph\n"),
+        ("compute.py", "Compile a graph into a function.", "Compile it."),
+        ("machine.py", "def processor() -> str:", "def processor() -> 'str | None':"),
+        ("ngrams.py", "perplexity(self, sentences", "perplexity(self,  sentences"),
+    ],
+)
+def test_what_no_cell_reaches_makes_nothing_stale(real, name, old, new):
+    assert real(name, old, new) == set()
+
+
+NETWORK = {"network-from-scratch", "index", "theano-and-the-gpu"}
+GRAPHS = {"theano-and-the-gpu", "appendix/from-theano-to-pytensor"}
+RECURRENT = {
+    "introduction-to-rnns",
+    "rnn-language-model",
+    "backpropagation-through-time",
+    "gru-and-lstm",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        # Called by training.fit, by way of the trainer.
+        ("training.py", "learning_rate /= 2", "learning_rate /= 3", RECURRENT),
+        ("probability.py", "z - z.max(", "z - z.min(", RECURRENT | NETWORK),
+        ("quantization.py", "largest / 127", "largest / 126", {"gru-and-lstm"}),
+        ("figures/graph.py", "fontsize=8", "fontsize=9", GRAPHS),
+    ],
+)  # fmt: skip
+def test_a_change_below_makes_those_pages_stale_that_reach_it(
+    real, name, old, new, expected
+):
+    assert real(name, old, new) == expected
 
 
 SNIPPET = """
@@ -152,16 +365,13 @@ def test_every_python_reads_the_same(version):
     if not python or subprocess.run([python, "-c", ""], capture_output=True).returncode:
         pytest.skip(f"no Python {version} here")
     source = Path(prints.__file__).read_text(encoding="utf-8")
-    function = ast.get_source_segment(
-        source,
-        next(
-            node
-            for node in ast.parse(source).body
-            if getattr(node, "name", "") == "_as_text"
-        ),
+    functions = "\n".join(
+        ast.get_source_segment(source, node)
+        for node in ast.parse(source).body
+        if getattr(node, "name", "") in ("_as_text", "_is_annotation")
     )
     there = subprocess.run(
-        [python, "-c", f"import ast\nfrom typing import Any\n{function}\n"
+        [python, "-c", f"import ast\nfrom typing import Any\n{functions}\n"
          f"print(_as_text(ast.parse({SNIPPET!r})))"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
