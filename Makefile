@@ -4,7 +4,8 @@ VENV   ?= .venv
 PYTHON ?=
 PORT   ?= 8000
 
-# EXECUTE=auto|always|never: execute pages without outputs that hold, all pages, or none.
+# EXECUTE=auto|always|never|dry: execute pages without outputs that hold, all pages, or none;
+# dry says which would be, and stops.
 EXECUTE  ?= auto
 # CHAPTERS="network-from-scratch gru-and-lstm": what `make freeze` is to freeze. Nothing: all.
 CHAPTERS ?=
@@ -24,10 +25,10 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX JUPYTER_PA
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 export PIP_USER := 0
 export PYTHONNOUSERSITE := 1
-export PYTHON
 else
 # VENV= makes no environment: PYTHON= runs as it is, with the packages that it has.
 PY := "$(or $(PYTHON),python3)"
+export PYTHONPATH := $(CURDIR)/code$(if $(PYTHONPATH),:$(PYTHONPATH))
 endif
 
 SOURCES := -c . -d _build/doctrees book
@@ -42,11 +43,13 @@ help:
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
 	@$(PY) tools/execute.py --execute "$(EXECUTE)"
+ifneq ($(EXECUTE),dry)
 	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html $(SOURCES) _build/html
 	@$(MAKE) -s --no-print-directory $(EPUB)
 	@echo "The book: _build/html/index.html"
 	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'
+endif
 
 # From the pages that Sphinx has just read, where they changed.
 $(EPUB): _build/doctrees/environment.pickle
@@ -95,25 +98,68 @@ clean: ## remove what was built: _build
 distclean: clean ## remove the environment too: .venv
 	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi
 
+
+# ------------------------------------------------------------------------------ the environment
+
 ifneq ($(strip $(VENV)),)
-# Any Python can start environment.py, which finds the one to build with.
-define ENVIRONMENT
-@for python in $(PY) "$$PYTHON" python3 python3.13 python3.12 python3.11; do \
-    if "$$python" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
-        exec "$$python" -I tools/environment.py "$(VENV)" $(1); \
-    fi; \
-done; \
-echo "Error: there is no python3 here: install Python 3.11 to 3.13, or name it with PYTHON=" >&2; \
-exit 2
-endef
+ifneq ($(words $(VENV)),1)
+$(error VENV=$(VENV): name a folder without spaces)
+endif
 
-environment:
-	$(call ENVIRONMENT,requirements.txt)
+# The pins are resolved and tested for these.
+FITS    := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHONS := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11)
+PIP     := $(PY) -m pip install --no-input --disable-pip-version-check
+# JAX needs CUDA's packages where the chapters may run on an NVIDIA GPU: there is a driver.
+ASKED   := $(or $(DEVICE),$(UNROLLED_DEVICE))
+GPU     := $(if $(ASKED),$(filter gpu GPU,$(ASKED)),$(wildcard /dev/nvidiactl /usr/lib/wsl/lib/libcuda.so.1))
 
-test-environment:
-	$(call ENVIRONMENT,requirements.txt requirements-test.txt)
+environment: $(VENV)/unrolled.done $(if $(GPU),$(VENV)/requirements-gpu.done)
+	@:
+
+test-environment: environment $(VENV)/requirements-test.done
+	@:
+
+# What is done leaves a mark, at its end: make goes on from there, and again where a file changed.
+$(VENV)/made:
+	@[ -e "$(VENV)/pyvenv.cfg" ] || [ -z "$$(ls -A "$(VENV)" 2>/dev/null)" ] || \
+	    { echo "Error: $(VENV) holds something else: name another folder with VENV=" >&2; exit 2; }
+	@for python in $(PYTHONS); do \
+	    "$$python" -c "$(FITS)" 2>/dev/null || continue; \
+	    echo "Making the environment $(VENV) with $$python"; \
+	    "$$python" -m venv --clear "$(VENV)" && exec touch $@; \
+	    exit 2; \
+	done; \
+	echo "Error: no Python 3.11 to 3.13 with its venv module here (looked for" $(PYTHONS)"):" \
+	    "install one (Debian and Ubuntu: apt install python3-venv), or name it with PYTHON=" >&2; \
+	exit 2
+
+# A package without INSTALLER is one that an interruption left in part.
+$(VENV)/%.done: %.txt $(VENV)/made
+	@for info in $(VENV)/lib/python*/site-packages/*.dist-info; do \
+	    [ -e "$$info/INSTALLER" ] || rm -rf "$$info"; \
+	done
+	@echo "Installing $<"
+	@$(PIP) -r $<
+	@touch $@
+
+$(VENV)/unrolled.done: pyproject.toml $(VENV)/requirements.done
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@echo "$(CURDIR)" > $@
+
+# Made anew: an environment whose Python is gone, or is not the one asked for ...
+version = $(shell $(1) -c "import sys; print(*sys.version_info[:2])" 2>/dev/null)
+THERE  := $(call version,$(PY))
+ifneq ($(or $(THERE),none),$(if $(PYTHON),$(call version,"$(PYTHON)"),$(THERE)))
+.PHONY: $(VENV)/made
+endif
+# ... and the package, where the book was moved.
+ifneq ($(shell cat "$(VENV)/unrolled.done" 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/unrolled.done
+endif
+
 else
 environment test-environment:
-	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || \
 	    { echo "Error: PYTHON= must name a Python from 3.11 up" >&2; exit 2; }
 endif

@@ -39,8 +39,8 @@ if (ROOT / ".git").exists():  # says when each page changed last
 exclude_patterns = ["_frozen", "_ext", "_static"]
 suppress_warnings = ["mystnb.unknown_mime_type", "git"]  # a shallow clone has no dates
 
-# Chapters are executed by tools/execute.py, which knows when they are out of date, and
-# MyST-NB finds their outputs in its cache.
+# Chapters are executed by tools/execute.py, which knows when they are out of date, and leaves
+# their outputs in MyST-NB's cache.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "cache")
 nb_execution_raise_on_error = True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from support import clean_environment, run
+from support import clean_environment, execute_pages, run
 from unrolled import compute, widgets
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def float64():
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory) -> Path:
-    """The folder of a book executed and built from nothing, with warnings as errors.
+    """The folder of a book built from nothing, with warnings as errors.
 
     Where tests run in several processes, the first to ask builds it for all.
     """
@@ -49,17 +49,13 @@ def build(tmp_path_factory) -> Path:
 def make_book(folder: Path) -> None:
     """Do what `make html` does, in another folder."""
     folder.mkdir(exist_ok=True)
-    environment = clean_environment(UNROLLED_BUILD=str(folder))
-    # Kernels bring their own display; MPLBACKEND would take it from them.
-    del environment["MPLBACKEND"]
-    executed = run(sys.executable, ROOT / "tools/execute.py", env=environment)
-    assert executed.returncode == 0, executed.stderr
+    execute_pages(folder)
     for builder in ("html", "epub"):
         built = run(
             *(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"),
             *("-b", builder, "-c", ROOT, "-d", folder / "doctrees"),
             *(ROOT / "book", folder / builder),
-            env=environment,
+            env=clean_environment(UNROLLED_BUILD=str(folder)),
         )
         assert built.returncode == 0, built.stderr
     downloads = folder / "html" / "downloads"

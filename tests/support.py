@@ -1,10 +1,14 @@
 """What more than one file of tests needs."""
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+
+from pages import ROOT, executed_pages
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -56,3 +60,25 @@ def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, **options
     )
+
+
+def execute_pages(folder: Path) -> str:
+    """Bring a book's outputs up to date: frozen ones where they hold, others under ``smoke``.
+
+    Gives what was said. Raises ``AssertionError`` if a page fails.
+    """
+    smoke = clean_environment(UNROLLED_BUILD=str(folder))
+    # Kernels bring their own display; MPLBACKEND would take it from them.
+    del smoke["MPLBACKEND"]
+    plain = {name: smoke[name] for name in smoke if name != "UNROLLED_BUDGET"}
+
+    def execute(*arguments, env):
+        done = run(sys.executable, ROOT / "tools/execute.py", *arguments, env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    plan = execute("--execute", "dry", env=plain)
+    holding = re.findall("^(.+): frozen outputs hold$", plan, re.M)
+    stale = [page for page in executed_pages() if page not in holding]
+    said = execute("--execute", "never", *holding, env=plain) if holding else ""
+    return said + (execute(*stale, env=smoke) if stale else "")

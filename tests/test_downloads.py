@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from sphinx.errors import ConfigError
 
 import downloads
-from pages import ROOT, code_of, executed_pages
+from pages import ROOT, code_of, executed_pages, shown
 from support import clean_environment, run
 
 PAGES = [page for page in executed_pages() if page != "index"]
@@ -32,16 +32,16 @@ def read_notebook(build, page):
 def test_a_notebook_holds_the_page_with_its_outputs(build, page):
     notebook = read_notebook(build, page)
     nbformat.validate(notebook)
-    shown = nbformat.read(build / "shown" / f"{page}.ipynb", as_version=4)
+    original = shown(page, build)
     code = code_of(notebook)
-    places = [code.index(cell) for cell in code_of(shown)]
+    places = [code.index(cell) for cell in code_of(original)]
     assert places == sorted(places)
 
     def pictures(cells):
         outputs = [o for cell in cells for o in cell.get("outputs", [])]
         return sum("image/svg+xml" in o.get("data", {}) for o in outputs)
 
-    assert pictures(notebook.cells) == pictures(shown.cells)
+    assert pictures(notebook.cells) == pictures(original.cells)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import execute
+import pages
+from provenance import private_words
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,7 +46,12 @@ class Book:
         return {
             "args": [sys.executable, "tools/execute.py", *options],
             "cwd": self.folder,
-            "env": {**kept, "UNROLLED_BUDGET": "smoke", **variables},
+            "env": {
+                **kept,
+                "PYTHONPATH": str(self.folder / "code"),
+                "UNROLLED_BUDGET": "smoke",
+                **variables,
+            },
             "text": True,
         }
 
@@ -61,16 +67,13 @@ class Book:
         return self.folder / "_build" / "executed" / f"{page}.ipynb"
 
     def shown(self, page):
-        return json.loads(
-            (self.folder / "_build" / "shown" / f"{page}.ipynb").read_text()
-        )
+        return pages.shown(page, self.folder / "_build")
 
     def made(self, page):
         return self.shown(page)["metadata"]["unrolled"]
 
     def output(self, page):
-        cells = [c for c in self.shown(page)["cells"] if c["cell_type"] == "code"]
-        return "".join(cells[0]["outputs"][0]["data"]["text/plain"])
+        return pages.code_cells(self.shown(page))[0].outputs[0].data["text/plain"]
 
     def pretend(self, page, **changes):
         """Rewrite a frozen page's provenance, as if another machine had made it."""
@@ -83,9 +86,20 @@ class Book:
             made["fingerprint"]["the budget"] = changes["budget"]
         self.frozen(page).write_text(json.dumps(notebook))
 
+    def git(self, *arguments):
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", *who, *arguments]
+        return subprocess.check_output(command, cwd=self.folder, text=True).strip()
+
+    def commit(self):
+        self.git("add", "book", "code")
+        self.git("commit", "-qm", "A book")
+        return self.git("rev-parse", "--short=10", "HEAD")
+
 
 @pytest.fixture
-def book(tmp_path):
+def book(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "BOOK", tmp_path / "book")
     return Book(tmp_path)
 
 
@@ -158,8 +172,7 @@ def test_words_and_captions_leave_frozen_outputs_alone(book):
     page.write_text(page.read_text().replace("# A page", "# A better page"))
     page.write_text(page.read_text().replace("ipython3\n", "ipython3\n:tags: [a]\n\n"))
     assert book.execute("--execute", "never").returncode == 0
-    code = [c for c in book.shown("one")["cells"] if c["cell_type"] == "code"]
-    assert code[0]["metadata"]["tags"] == ["a"]
+    assert pages.code_cells(book.shown("one"))[0].metadata["tags"] == ["a"]
     assert book.output("one") == "2"
 
 
@@ -295,7 +308,7 @@ def test_outputs_that_name_the_machine_are_not_frozen(book):
 def test_private_words_are_found(text, private):
     outputs = [nbformat.v4.new_output("stream", text=text)]
     cell = nbformat.v4.new_code_cell("1", outputs=outputs)
-    found = execute.private_words(nbformat.v4.new_notebook(cells=[cell]))
+    found = private_words(nbformat.v4.new_notebook(cells=[cell]))
     assert bool(found) == private
 
 
@@ -306,7 +319,7 @@ def test_a_host_is_a_private_word(monkeypatch):
     )
     for host, private in (("node-17", ["node-17"]), ("node-1", []), ("gpu", [])):
         monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
-        assert execute.private_words(notebook) == private
+        assert private_words(notebook) == private
 
 
 def test_a_frozen_page_opens_in_jupyter(book):
@@ -336,6 +349,51 @@ def test_a_gpu_that_is_missing_is_a_line_and_status_2(book):
     assert wrong.returncode == 2
     assert "UNROLLED_DEVICE=gpu, but JAX sees no GPU" in wrong.stderr
     assert wrong.stderr.count("\n") == 1
+
+
+def test_a_dry_run_says_what_would_be_done_and_why(book):
+    book.execute("--freeze", "one")
+    before = sorted(book.folder.rglob("*.ipynb"))
+    book.write("two", "2 + 3")
+    dry = book.execute("--execute", "dry")
+    assert dry.stdout.splitlines() == [
+        "Frozen outputs hold for 1 of 2 pages.",
+        "one: frozen outputs hold",
+        "two: to be executed, nothing is frozen",
+        "EXECUTE=dry: nothing was executed.",
+    ]
+    book.write("one", "1 + 2")
+    dry = book.execute("--freeze", "--execute", "dry")
+    assert "one: to be executed, changed since: its code" in dry.stdout
+    assert sorted(book.folder.rglob("*.ipynb")) == before
+    book.execute("two")
+    dry = book.execute("--freeze", "--execute", "dry", "two")
+    assert dry.stdout.splitlines()[0] == "two: executed here already"
+
+
+def test_what_no_commit_holds_is_not_frozen(book):
+    book.git("init", "-q")
+    (book.folder / ".gitignore").write_text("__pycache__/\n")
+    head = book.commit()
+    book.write("one", "1 + 2")
+    book.execute("one")  # a look at it is allowed, and says so
+    assert book.made("one")["commit"] == f"{head} with local changes"
+    refused = book.execute("--freeze")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("Error: not frozen: book/one.md is not as in the")
+    assert refused.stderr.count("\n") == 1
+    assert not book.frozen("one").exists()
+
+    head = book.commit()
+    frozen = book.execute("--freeze", "one")
+    assert "[1/1] one: 1 cells" in frozen.stdout  # not what was made before the commit
+    made = json.loads(book.frozen("one").read_text())["metadata"]["unrolled"]
+    assert made["commit"] == head
+    assert book.execute("--freeze", "one").stdout == "one: frozen already\n"
+
+    book.pretend("one", commit=f"{head} with local changes")
+    again = book.execute("--freeze", "--execute", "dry", "one").stdout
+    assert "one: executed here already" in again
 
 
 def test_the_commit_travels_where_no_repository_does(book):

@@ -1,67 +1,47 @@
 #!/usr/bin/env python3
 """Bring the outputs of the book's pages up to date, or freeze them.
 
-Outputs have three homes. ``_build/executed`` holds the pages that were executed on this machine,
-and ``book/_frozen`` those that were frozen, on any machine, and are part of the repository. For
-each page the one of the two that belongs to its code goes to ``_build/shown``, and into the cache
-from which MyST-NB takes outputs when Sphinx builds the site. A page with neither is executed.
+Outputs have two homes. ``_build/executed`` holds the pages that were executed on this machine, and
+``book/_frozen`` those that were frozen, on any machine, and are part of the repository. For each
+page the one of the two that belongs to its code goes to the site. A page with neither is executed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
-import re
-import socket
 import subprocess
 import sys
-import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
 
 import kernel
-from environment import sees_gpu
 from fingerprint import changes, fingerprint
-from pages import (
-    BUILD,
-    EXECUTED,
-    FROZEN,
-    PACKAGE,
-    ROOT,
-    SHOWN,
-    code_cells,
-    code_of,
-    executed_pages,
-    read_page,
-)
-
-sys.path.insert(0, str(PACKAGE.parent))  # where no environment can be made
-from unrolled.script import Parser
-
+from pages import BUILD, EXECUTED, FROZEN, code_of, executed_pages, read_page, show
+from provenance import Provenance, commit, local_changes, private_words
+from unrolled.command_line import Parser
 from unrolled.errors import UserError
 from unrolled.shakespeare import load
 
 # A process of its own asks about the machine: one that has asked JAX for the GPU keeps most of
 # the GPU's memory, and the pages would find none.
 ASK = """
-import json, sys
-from unrolled import backend
+import dataclasses, json, sys
+from unrolled import budget, errors, machine
 try:
-    print(json.dumps({**backend.describe(), "budget": backend.budget_name()}))
-except backend.BackendError as error:
+    print(json.dumps({**dataclasses.asdict(machine.describe()), "budget": budget.name()}))
+except errors.UserError as error:
     sys.exit(str(error))
 """
-
-
-# --------------------------------------------------------------------------------- provenance
+# Where there is an NVIDIA driver (the second: under WSL). Only then is it worth asking.
+DRIVERS = ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
 
 
 @cache
@@ -73,29 +53,10 @@ def machine() -> dict:
     UserError
         If a device or budget was asked for that is not to be had.
     """
-    asked = subprocess.run(
-        [sys.executable, "-c", ASK],
-        env=kernel.environment(), capture_output=True, text=True,
-    )  # fmt: skip
+    asked = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True)
     if asked.returncode:
         raise UserError(asked.stderr.strip().rpartition("\n")[2])
     return json.loads(asked.stdout)
-
-
-def commit() -> str:
-    """The commit at hand, and whether files differ from it.
-
-    Outside a repository it is what ``UNROLLED_COMMIT`` says, for a copy that travels without one.
-    """
-    git = ["git", "-C", str(ROOT)]
-    head = subprocess.run(
-        [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True
-    )
-    if head.returncode:
-        return os.environ.get("UNROLLED_COMMIT", "").strip()
-    changed = [*git, "status", "--porcelain", "--", "book", "code", ":!book/_frozen"]
-    dirty = subprocess.run(changed, capture_output=True, text=True).stdout
-    return head.stdout.strip() + (" with local changes" if dirty else "")
 
 
 # ----------------------------------------------------------------------------------- notebooks
@@ -103,22 +64,27 @@ def commit() -> str:
 
 def read(folder: Path, page: str) -> nbformat.NotebookNode | None:
     """An executed page with its provenance; None where there is none, or none to be read."""
-    path = folder / f"{page}.ipynb"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        notebook = nbformat.read(path, as_version=4)
+    unreadable = (ValueError, KeyError, TypeError, AttributeError)
+    with contextlib.suppress(OSError, nbformat.ValidationError, *unreadable):
+        notebook = nbformat.read(folder / f"{page}.ipynb", as_version=4)
         nbformat.validate(notebook)
-        if isinstance(notebook.metadata["unrolled"]["fingerprint"], dict):
+        made = replace(Provenance.of(notebook), frozen=folder == FROZEN)
+        if isinstance(made.fingerprint, dict):
+            made.write_to(notebook)
             return notebook
     return None
 
 
-def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> None:
+def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
     """Write an executed page; one that is there already is replaced in one go, or stays."""
     path = folder / f"{page}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     nbformat.write(notebook, unfinished)
-    unfinished.replace(path)
+    return unfinished.replace(path)
+
+
+# ---------------------------------------------------------------------------- what still holds
 
 
 def why_stale(
@@ -126,74 +92,104 @@ def why_stale(
 ) -> str:
     """What a page's outputs no longer agree with, in words; empty where they hold."""
     now = fingerprint(page, device, budget)
-    if changed := changes(notebook.metadata["unrolled"]["fingerprint"], now):
+    if changed := changes(Provenance.of(notebook).fingerprint, now):
         return f"changed since: {changed}"
     if code_of(notebook) != code_of(read_page(page)):
         return "its cells are not those of the page"
     return ""
 
 
-def why_not_frozen(page: str, notebook: nbformat.NotebookNode, wish: str) -> str:
+def why_missing(page: str) -> str:
+    """Why there are no frozen outputs of a page."""
+    there = (FROZEN / f"{page}.ipynb").exists()
+    return "what is frozen cannot be read" if there else "nothing is frozen"
+
+
+def why_not_frozen(page: str, notebook: nbformat.NotebookNode | None, wish: str) -> str:
     """Why frozen outputs are not to be shown; empty where they are.
 
     They hold on every machine, unless DEVICE= or BUDGET= asks for others, or there is a GPU here
     and they were made without one.
     """
-    made_on = notebook.metadata["unrolled"]["device"]
+    if notebook is None:
+        return why_missing(page)
+    made_on = Provenance.of(notebook).device
     device = os.environ.get("UNROLLED_DEVICE", "").strip().lower() or made_on
     budget = os.environ.get("UNROLLED_BUDGET", "").strip().lower() or device
-    if (
-        wish == "auto"
-        and made_on == "cpu"
-        and sees_gpu()
-        and machine()["device"] == "gpu"
-    ):
+    better = wish != "never" and made_on == "cpu" and any(map(os.path.exists, DRIVERS))
+    if better and machine()["device"] == "gpu":
         return "there is a GPU here, and the outputs were frozen without one"
     return why_stale(page, notebook, device, budget)
 
 
-def show(
-    page: str, executed: nbformat.NotebookNode, frozen: bool, stale: str, cache
-) -> None:
-    """Give a page's outputs to the site: the page's cells as they are now, and the outputs.
-
-    MyST-NB knows a page by its cells' code *and* settings. So a new caption needs a new entry in
-    the cache, but no execution.
-    """
-    notebook = read_page(page)
-    pairs = zip(code_cells(notebook), code_cells(executed), strict=True)
-    for cell, outputs in pairs:
-        cell.outputs, cell.execution_count = (outputs.outputs, outputs.execution_count)
-    made = {**executed.metadata["unrolled"], "frozen": frozen, "stale": stale}
-    notebook.metadata["unrolled"] = made
-
-    with contextlib.suppress(KeyError):
-        known = cache.match_cache_notebook(notebook)
-        shown = read(SHOWN, page)
-        if shown and shown.metadata == notebook.metadata:
-            return
-        cache.remove_cache(known.pk)
-    bundle = CacheBundleIn(notebook, page, data={"execution_seconds": made["seconds"]})
-    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    write(notebook, SHOWN, page)
+def why_not_ours(page: str, notebook: nbformat.NotebookNode) -> str:
+    """Why outputs are not those that this machine would make; empty where they are."""
+    here = machine()
+    return why_stale(page, notebook, here["device"], here["budget"])
 
 
-def private_words(notebook: nbformat.NotebookNode) -> list[str]:
-    """What in the outputs tells whose machine made them: paths, user, host."""
-    outputs = json.dumps([cell.outputs for cell in code_cells(notebook)])
-    text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", outputs)  # letters at random
-    paths = {str(ROOT), str(Path.home()), sys.prefix, tempfile.gettempdir()}
-    found = [path for path in paths if len(path) > 1 and f"{path}/" in text]
-    with contextlib.suppress(OSError, KeyError):
-        user = re.escape(getpass.getuser())
-        found += re.findall(rf"[\w.]*/{user}/[\w./]*|\b{user}@[\w.-]+", text)
-    host = socket.gethostname()
-    if not host.isalpha():  # a host called "gpu" or "python" is a word like others
-        found += re.findall(rf"(?<![\w-]){re.escape(host)}(?![\w-])", text)
-    return sorted(set(found))
+def why_not_kept(page: str, notebook: nbformat.NotebookNode | None) -> str:
+    """Why a page is to be frozen anew; empty where what is frozen stays."""
+    if notebook is None:
+        return why_missing(page)
+    if Provenance.of(notebook).local:
+        return "frozen with local changes that no commit holds"
+    return why_not_ours(page, notebook)
 
 
-# -------------------------------------------------------------------------------- what to do
+def executed_here(page: str) -> nbformat.NotebookNode | None:
+    """The page as it was executed on this machine, where that holds."""
+    notebook = read(EXECUTED, page)
+    return notebook if notebook and not why_not_ours(page, notebook) else None
+
+
+# --------------------------------------------------------------------------------- what to do
+
+
+class Step(NamedTuple):
+    """A page and the outputs that it has; those of a page without any are to be made."""
+
+    page: str
+    outputs: nbformat.NotebookNode | None
+    why: str
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the outputs are frozen ones."""
+        return self.outputs is not None and Provenance.of(self.outputs).frozen
+
+
+def step_to_show(page: str, wish: str) -> Step:
+    """Find out what to do to show a page."""
+    if wish == "always":
+        return Step(page, None, "as EXECUTE=always says")
+    frozen = read(FROZEN, page)
+    stale = why_not_frozen(page, frozen, wish)
+    if not stale:
+        return Step(page, frozen, "frozen outputs hold")
+    ours = executed_here(page) if wish != "never" else None
+    return Step(page, ours, "executed here already" if ours else stale)
+
+
+def step_to_freeze(page: str, wish: str) -> Step:
+    """Find out what to do to freeze a page."""
+    if wish == "always":
+        return Step(page, None, "as EXECUTE=always says")
+    frozen = read(FROZEN, page)
+    stale = why_not_kept(page, frozen)
+    if not stale:
+        return Step(page, frozen, "frozen already")
+    ours = executed_here(page)
+    if ours and not Provenance.of(ours).local:
+        return Step(page, ours, "executed here already")
+    return Step(page, None, stale)
+
+
+def tell(steps: list[Step]) -> None:
+    """Say what would be done."""
+    for step in steps:
+        print(f"{step.page}: {'' if step.outputs else 'to be executed, '}{step.why}")
+    print("EXECUTE=dry: nothing was executed.")
 
 
 def execute(page: str, number: str) -> nbformat.NotebookNode:
@@ -212,23 +208,18 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     notebook = kernel.run(page, number)
     seconds = round(time.perf_counter() - start, 1)
     print(f"{number} {page}: {seconds:.0f} s", flush=True)
-    notebook.metadata["unrolled"] = {
-        "fingerprint": mark, **here, **made, "seconds": seconds
-    }  # fmt: skip
+    Provenance(fingerprint=mark, **here, **made, seconds=seconds).write_to(notebook)
     write(notebook, EXECUTED, page)
     return notebook
 
 
-def executed_here(page: str) -> nbformat.NotebookNode | None:
-    """The page as it was executed on this machine, where that holds."""
-    notebook = read(EXECUTED, page)
-    return notebook if notebook and not why_not_ours(page, notebook) else None
-
-
-def why_not_ours(page: str, notebook: nbformat.NotebookNode) -> str:
-    """Why outputs are not those that this machine would make; empty where they are."""
-    here = machine()
-    return why_stale(page, notebook, here["device"], here["budget"])
+def show_executed(page: str, notebook: nbformat.NotebookNode) -> None:
+    """Show outputs made here, and say at the page's foot what makes frozen ones out of date."""
+    stale = ""
+    if frozen := read(FROZEN, page):
+        then = Provenance.of(frozen)
+        stale = why_stale(page, frozen, then.device, then.budget)
+    show(page, notebook, replace(Provenance.of(notebook), stale=stale))
 
 
 def update(pages: list[str], wish: str) -> None:
@@ -241,33 +232,23 @@ def update(pages: list[str], wish: str) -> None:
     kernel.PageError
         If a cell fails.
     """
-    frozen = {page: read(FROZEN, page) for page in pages}
-    reasons = {}
-    for page, notebook in frozen.items():
-        reasons[page] = "nothing is frozen"
-        if notebook:
-            reasons[page] = why_not_frozen(page, notebook, wish)
-        elif (FROZEN / f"{page}.ipynb").exists():
-            reasons[page] = "what is frozen cannot be read"
-    missing = {page: reason for page, reason in reasons.items() if reason}
-    if wish == "never" and missing:
-        said = "; ".join(f"{page} ({reason})" for page, reason in missing.items())
+    steps = [step_to_show(page, wish) for page in pages]
+    todo = [step for step in steps if step.outputs is None]
+    if wish == "never" and todo:
+        said = "; ".join(f"{step.page} ({step.why})" for step in todo)
         raise UserError(
             f"EXECUTE=never, but frozen outputs do not hold: {said}. Run: make freeze"
         )
-
-    todo = {}
-    cache = get_cache(BUILD / "cache")
-    for page in pages:
-        if wish != "always" and page not in missing:
-            show(page, frozen[page], frozen=True, stale="", cache=cache)
-        elif wish != "always" and (notebook := executed_here(page)):
-            show(page, notebook, False, stale_note(page, frozen[page]), cache)
-        else:
-            todo[page] = "as EXECUTE=always says" if wish == "always" else missing[page]
-    if len(missing) < len(pages) and wish != "always":
-        held = len(pages) - len(missing)
+    if held := sum(step.frozen for step in steps):
         print(f"Frozen outputs hold for {held} of {len(pages)} pages.")
+    if wish == "dry":
+        tell(steps)
+        return
+    for step in steps:
+        if step.frozen:
+            show(step.page, step.outputs, Provenance.of(step.outputs))
+        elif step.outputs:
+            show_executed(step.page, step.outputs)
     if not todo:
         print("Outputs are up to date.")
         return
@@ -276,18 +257,10 @@ def update(pages: list[str], wish: str) -> None:
         f"Executing {len(todo)} of {len(pages)} pages on the {here['device']} "
         f"(budget: {here['budget']})."
     )
-    for i, (page, reason) in enumerate(todo.items(), 1):
+    for i, step in enumerate(todo, 1):
         number = f"[{i}/{len(todo)}]"
-        print(f"{number} {page}: executed, {reason}", flush=True)
-        show(page, execute(page, number), False, stale_note(page, frozen[page]), cache)
-
-
-def stale_note(page: str, frozen: nbformat.NotebookNode | None) -> str:
-    """For the foot of a page that was executed here: what changed since its outputs were frozen."""
-    if not frozen:
-        return ""
-    made = frozen.metadata["unrolled"]
-    return why_stale(page, frozen, made["device"], made["budget"])
+        print(f"{number} {step.page}: executed, {step.why}", flush=True)
+        show_executed(step.page, execute(step.page, number))
 
 
 def freeze(pages: list[str], wish: str) -> None:
@@ -296,27 +269,45 @@ def freeze(pages: list[str], wish: str) -> None:
     Raises
     ------
     UserError
-        If outputs would tell whose machine made them.
+        If files differ from the last commit, or outputs would tell whose machine made them.
     kernel.PageError
         If a cell fails.
     """
-    todo = []
-    for page in pages:
-        old = read(FROZEN, page)
-        if wish == "always" or old is None or why_not_ours(page, old):
-            todo.append(page)
-        else:
-            print(f"{page}: frozen already")
-    for i, page in enumerate(todo, 1):
-        notebook = None if wish == "always" else executed_here(page)
-        notebook = notebook or execute(page, f"[{i}/{len(todo)}]")
+    if wish == "dry":
+        tell([step_to_freeze(page, wish) for page in pages])
+        return
+    refuse_local_changes()
+    steps = [step_to_freeze(page, wish) for page in pages]
+    for step in steps:
+        if step.frozen:
+            print(f"{step.page}: {step.why}")
+    todo = [step for step in steps if not step.frozen]
+    for i, (page, outputs, _) in enumerate(todo, 1):
+        notebook = outputs or execute(page, f"[{i}/{len(todo)}]")
+        refuse_local_changes()  # made while the page was executed
         if words := private_words(notebook):
             raise UserError(
                 f"{page} is not frozen: its outputs name this machine ({', '.join(words)})"
             )
-        write(notebook, FROZEN, page)
-        size = (FROZEN / f"{page}.ipynb").stat().st_size
+        replace(Provenance.of(notebook), frozen=True).write_to(notebook)
+        size = write(notebook, FROZEN, page).stat().st_size
         print(f"book/_frozen/{page}.ipynb: {size / 1e6:.2f} MB", flush=True)
+
+
+def refuse_local_changes() -> None:
+    """Stop where outputs would be frozen that no commit can make again.
+
+    Raises
+    ------
+    UserError
+        If files differ from the last commit.
+    """
+    if changed := local_changes():
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise UserError(
+            f"not frozen: {changed[0]}{more} is not as in the last commit, and nobody could make "
+            "the outputs again. Commit first"
+        )
 
 
 def main() -> int:
@@ -330,10 +321,10 @@ def main() -> int:
     )
     parser.add_argument(
         "--execute",
-        metavar="auto|always|never",
-        choices=("auto", "always", "never"),
+        metavar="auto|always|never|dry",
+        choices=("auto", "always", "never", "dry"),
         default="auto",
-        help="execute pages without outputs that hold, all pages, or none",
+        help="execute pages without outputs that hold, all pages, or none; dry: say which",
     )
     options = parser.parse_args()
     pages = executed_pages()

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+
+from provenance import Provenance
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -15,11 +21,10 @@ PACKAGE = ROOT / "code" / "unrolled"
 #: Where results go. The tests build a book of their own elsewhere.
 BUILD = Path(os.environ.get("UNROLLED_BUILD") or ROOT / "_build")
 
-#: Three homes of executed pages: those kept in the repository, those made on this machine, and,
-#: for each page, the one of the two that the site shows.
+#: Two homes of executed pages: those kept in the repository, and those made on this machine. For
+#: each page the site shows one of the two, which it finds in MyST-NB's cache.
 FROZEN = BOOK / "_frozen"
 EXECUTED = BUILD / "executed"
-SHOWN = BUILD / "shown"
 
 
 def executed_pages() -> list[str]:
@@ -56,3 +61,44 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 def code_of(notebook: nbformat.NotebookNode) -> list[str]:
     """The code cells of a notebook, as text."""
     return [cell.source for cell in code_cells(notebook)]
+
+
+# ------------------------------------------------------------------------- what the site shows
+
+
+@cache
+def _site(build: Path) -> JupyterCacheAbstract:
+    """The cache from which MyST-NB takes outputs when Sphinx builds the site."""
+    return get_cache(build / "cache")
+
+
+def show(page: str, outputs: nbformat.NotebookNode, made: Provenance) -> None:
+    """Give a page's outputs to the site: the page's cells as they are now, and the outputs.
+
+    MyST-NB knows a page by its cells' code *and* settings. So a new caption needs a new entry in
+    the cache, but no execution.
+    """
+    shown_now = shown(page)
+    if shown_now and Provenance.of(shown_now) == made:
+        return
+    notebook = read_page(page)
+    for cell, done in zip(code_cells(notebook), code_cells(outputs), strict=True):
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    bundle = CacheBundleIn(notebook, page, data=asdict(made))
+    _site(BUILD).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def shown(page: str, build: Path = BUILD) -> nbformat.NotebookNode | None:
+    """The page with the outputs that the site shows; None where it has none."""
+    try:
+        key, notebook = _site(build).merge_match_into_notebook(read_page(page))
+    except KeyError:
+        return None
+    Provenance(**_site(build).get_cache_record(key).data).write_to(notebook)
+    return notebook
+
+
+def shown_path(page: str) -> Path:
+    """The file that is written anew whenever the site shows other outputs of a page."""
+    record = _site(BUILD).match_cache_notebook(read_page(page))
+    return BUILD / "cache" / "executed" / record.hashkey / "base.ipynb"

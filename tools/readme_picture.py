@@ -1,17 +1,14 @@
 #!/usr/bin/env python3
 """Copy the first figure of the book's front page to where the README shows it."""
 
-import nbformat
-
-from pages import BOOK, BUILD
+from pages import BOOK, shown
 
 
 def main() -> None:
-    """Take the figure from the executed page (run execute.py first)."""
-    page = nbformat.read(BUILD / "executed" / "index.ipynb", nbformat.NO_CONVERT)
+    """Take the figure from the page that the site shows (run make html first)."""
     pictures = [
         output.data["image/svg+xml"]
-        for cell in page.cells
+        for cell in shown("index").cells
         for output in cell.get("outputs", [])
         if "image/svg+xml" in output.get("data", {})
     ]

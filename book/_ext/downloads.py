@@ -31,7 +31,15 @@ from sphinx.config import Config
 from sphinx.errors import ConfigError
 
 from fingerprint import imported_modules
-from pages import PACKAGE, ROOT, SHOWN, code_cells, executed_pages, read_page
+from pages import (
+    PACKAGE,
+    ROOT,
+    code_cells,
+    executed_pages,
+    read_page,
+    shown,
+    shown_path,
+)
 from unrolled.widgets import MIME
 
 #: Where the publisher puts the notebooks, in the repository, for the services that open them there.
@@ -256,7 +264,6 @@ def _references(article: Tag, bibliography: Tag) -> str:
 
 def cells_of(page: str, out: Path, site: str) -> list[nbformat.NotebookNode]:
     """A finished page as cells: its text, its code with outputs, and the functions it shows."""
-    shown = nbformat.read(SHOWN / f"{page}.ipynb", as_version=4)
     read = functools.partial(BeautifulSoup, features="html.parser")
     article = read((out / f"{page}.html").read_text(encoding="utf-8")).article
     bibliography = read((out / "bibliography.html").read_text(encoding="utf-8"))
@@ -266,7 +273,7 @@ def cells_of(page: str, out: Path, site: str) -> list[nbformat.NotebookNode]:
     code = []  # in the place of each cell of code goes its number in this list
     places = iter(article.select("div.cell"))
     pending = []
-    for cell in code_cells(shown):
+    for cell in code_cells(shown(page)):
         pending.append(cell)
         if "remove-cell" in cell.metadata.get("tags", []):
             continue
@@ -388,7 +395,7 @@ def write_downloads(app: Sphinx, error: Exception | None) -> None:
         targets = name.with_suffix(".ipynb"), name.with_suffix(".py")
         sources = [
             out / f"{page}.html",
-            SHOWN / f"{page}.ipynb",
+            shown_path(page),
             Path(__file__),
             *PACKAGE.glob("*.py"),
         ]

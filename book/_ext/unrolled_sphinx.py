@@ -20,7 +20,6 @@ import ast
 import html
 import importlib
 import inspect
-import json
 import re
 from datetime import date
 from functools import cache
@@ -30,6 +29,7 @@ from typing import ClassVar
 import math_core
 from docutils import nodes
 from docutils.parsers.rst import directives
+from myst_nb.core.read import is_myst_markdown_notebook
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
@@ -37,7 +37,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 from sphinx.util.math import get_node_equation_number
 
-from pages import BOOK, SHOWN, executed_pages
+from pages import BOOK, executed_pages, shown, shown_path
+from provenance import Provenance
 from unrolled.widgets import MIME, script
 
 logger = getLogger(__name__)
@@ -184,13 +185,10 @@ def depart_solution(translator, node: solution) -> None:
 # ---------------------------------------------------------------------------------- provenance
 
 
-def provenance_of(page: str) -> dict | None:
+def provenance_of(page: str) -> Provenance | None:
     """Who made the outputs that a page shows; None where there are none."""
-    try:
-        text = (SHOWN / f"{page}.ipynb").read_text(encoding="utf-8")
-        return json.loads(text)["metadata"]["unrolled"]
-    except (OSError, ValueError, KeyError):
-        return None
+    notebook = shown(page)
+    return notebook and Provenance.of(notebook)
 
 
 def _day(iso: str) -> str:
@@ -198,22 +196,22 @@ def _day(iso: str) -> str:
     return f"{day:%B} {day.day}, {day.year}"
 
 
-def _versions(made: dict) -> str:
-    return ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+def _versions(made: Provenance) -> str:
+    return ", ".join(f"{name} {number}" for name, number in made.versions.items())
 
 
-def _machine(made: dict) -> str:
-    if made["device"] == "gpu":
-        driver = f", driver {made['driver']}" if made["driver"] else ""
-        return f"a GPU ({made['name']}{driver})"
-    return f"a CPU ({made['name']}, {made['cores']} cores)"
+def _machine(made: Provenance) -> str:
+    if made.device == "gpu":
+        driver = f", driver {made.driver}" if made.driver else ""
+        return f"a GPU ({made.name}{driver})"
+    return f"a CPU ({made.name}, {made.cores} cores)"
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.0f}"
 
 
-class Provenance(SphinxDirective):
+class ProvenanceLine(SphinxDirective):
     """Say where and when the outputs of this page were made."""
 
     def run(self) -> list[nodes.Node]:
@@ -221,19 +219,19 @@ class Provenance(SphinxDirective):
         made = provenance_of(self.env.docname)
         if made is None:
             return []
-        commit = f", commit {made['commit']}" if made["commit"] else ""
+        commit = f", commit {made.commit}" if made.commit else ""
         text = (
-            f"The outputs on this page were made on {_day(made['date'])} on {_machine(made)} "
-            f"in {_seconds(made['seconds'])} s, with {_versions(made)}; "
-            f"budget “{made['budget']}”{commit}. "
+            f"The outputs on this page were made on {_day(made.date)} on {_machine(made)} "
+            f"in {_seconds(made.seconds)} s, with {_versions(made)}; "
+            f"budget “{made.budget}”{commit}. "
         )
-        if made["frozen"]:
+        if made.frozen:
             text += "They were frozen then, and are shown as they were."
         else:
             text += "They were made for this build of the site."
-        if made["stale"]:
+        if made.stale:
             text += (
-                f" Its frozen outputs are out of date ({made['stale']}), and not shown."
+                f" Its frozen outputs are out of date ({made.stale}), and not shown."
             )
         return [nodes.paragraph(text, text, classes=["provenance"])]
 
@@ -252,16 +250,14 @@ class ExecutedPages(SphinxDirective):
         for page in sorted(
             executed_pages(), key=lambda page: order.find(f"\n{page}\n")
         ):
-            self.env.note_dependency(str(SHOWN / f"{page}.ipynb"))
             if made := provenance_of(page):
-                total += made["seconds"]
+                self.env.note_dependency(str(shown_path(page)))
+                total += made.seconds
                 versions.add(_versions(made))
-                frozen = (
-                    "yes" if made["frozen"] else "no, stale" if made["stale"] else "no"
-                )
+                frozen = "yes" if made.frozen else "no, stale" if made.stale else "no"
                 rows.append(
-                    f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made['date'])} "
-                    f"| {frozen} | {_seconds(made['seconds'])} |"
+                    f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made.date)} "
+                    f"| {frozen} | {_seconds(made.seconds)} |"
                 )
         rows.append(f"| **all** | | | | **{_seconds(total)}** |")
         rows += ["", *(f"Made with {one}." for one in sorted(versions))]
@@ -317,8 +313,7 @@ def write_widget_data(app: Sphinx, error: Exception | None) -> None:
     folder = Path(app.outdir, "_static", "widgets", "data")
     folder.mkdir(parents=True, exist_ok=True)
     for page in executed_pages():
-        shown = json.loads((SHOWN / f"{page}.ipynb").read_text(encoding="utf-8"))
-        for cell in shown["cells"]:
+        for cell in shown(page).cells:
             for output in cell.get("outputs", []):
                 if found := output.get("data", {}).get(MIME):
                     if not re.fullmatch("[a-z-]+", found["name"]):
@@ -329,11 +324,10 @@ def write_widget_data(app: Sphinx, error: Exception | None) -> None:
                     (folder / f"{found['name']}.js").write_text(text, encoding="utf-8")
 
 
-def depend_on_outputs(app: Sphinx, docname: str, _content: list[str]) -> None:
+def depend_on_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
     """Build a page anew when its outputs were made anew."""
-    outputs = SHOWN / f"{docname}.ipynb"
-    if outputs.exists():
-        app.env.note_dependency(str(outputs))
+    if is_myst_markdown_notebook(content[0]):
+        app.env.note_dependency(str(shown_path(docname)))
 
 
 def refuse_to_execute(app: Sphinx) -> None:
@@ -354,7 +348,7 @@ def setup(app: Sphinx) -> dict:
     app.add_node(widget, html=(visit_widget, depart_widget))
     app.connect("html-page-context", add_widget_script)
     app.connect("build-finished", write_widget_data)
-    app.add_directive("provenance", Provenance)
+    app.add_directive("provenance", ProvenanceLine)
     app.add_directive("executed-pages", ExecutedPages)
     app.connect("builder-inited", refuse_to_execute)
     app.connect("source-read", depend_on_outputs)
