@@ -28,15 +28,29 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
-    "unrolled_sphinx",
-    "finishing",
+    # Ours, one a file in book/_ext. First what stands on pages,
+    "outputs",
+    "provenance",
+    "source",
+    "solution",
+    "live_model",
+    "mathml",
+    "code_blocks",
+    "figures",
+    # then what is mended on them; valid_html after MyST-NB, whose boxes it writes anew,
+    "repair",
+    "valid_html",
+    "descriptions",
+    "style_sheet",
+    # and what is made of them.
     "previews",
-    "epub",
     "downloads",
+    "epub",
 ]
 if (ROOT / ".git").exists():  # says when each page changed last
     extensions.append("sphinx_last_updated_by_git")
-exclude_patterns = ["_frozen", "_ext", "_static"]
+exclude_patterns = ["_frozen", "_ext", "_static", "_templates"]
+templates_path = ["book/_templates"]
 suppress_warnings = ["mystnb.unknown_mime_type", "git"]  # a shallow clone has no dates
 
 # Chapters are executed by tools/execute.py, which knows when they are out of date, and leaves

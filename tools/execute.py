@@ -25,7 +25,7 @@ import nbformat
 import kernel
 from fingerprint import changes, fingerprint
 from pages import BUILD, EXECUTED, FROZEN, code_of, executed_pages, read_page, show
-from provenance import Provenance, commit, local_changes, private_words
+from origin import Provenance, commit, local_changes, private_words
 from unrolled.command_line import Parser
 from unrolled.errors import UserError
 from unrolled.shakespeare import load

@@ -5,6 +5,8 @@
 (() => {
   const article = document.querySelector("article[role=main]");
   const root = new URL(document.documentElement.dataset.content_root, location.href);
+  // What holds at the original only: names, roles, waiting.
+  const ATTRIBUTES = ["id", "role", "tabindex", "loading", "decoding"];
   const pages = {};
   let card, link, title, dismissed, timer;
 
@@ -15,7 +17,7 @@
     document.head.append(script);
   });
 
-  // The same as _cut() in previews.py.
+  // What a preview shows of the element that a link leads to.
   function cut(node) {
     const first = (what) => node.querySelector(`:scope > ${what}`);
     const text = () => first("p:not([class])")?.outerHTML ?? "";
@@ -29,16 +31,17 @@
     return `<dl>${name.outerHTML}<dd>${name.matches(".sig") ? text() : node.innerHTML}</dd></dl>`;
   }
 
-  async function find({ hash, pathname }) {
+  async function find({ href, hash, pathname }) {
     const id = decodeURIComponent(hash.slice(1)), here = pathname === location.pathname;
     const page = pathname.slice(root.pathname.length).replace(".html", "");
     const made = document.createElement("template");
-    made.innerHTML = (here ? cut(document.getElementById(id)) : (await load(page))?.[id]) ?? "";
+    if (!here) made.innerHTML = (await load(page))?.[id] ?? "";
+    made.innerHTML = cut(here ? document.getElementById(id) : made.content.firstElementChild) ?? "";
     const each = (tags, change) => made.content.querySelectorAll(tags).forEach(change);
     each(".headerlink", (node) => node.remove());
     each("a", (node) => node.replaceWith(...node.childNodes));
-    each("*", (node) => ["id", "role", "tabindex"].forEach((name) => node.removeAttribute(name)));
-    each("img", (node) => node.src = new URL(node.getAttribute("src"), here ? location : root));
+    each("*", (node) => ATTRIBUTES.forEach((name) => node.removeAttribute(name)));
+    each("img", (node) => node.src = new URL(node.getAttribute("src"), href));
     return made.content;
   }
 
