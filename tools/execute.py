@@ -24,8 +24,8 @@ import nbformat
 
 import kernel
 from fingerprint import changes, fingerprint
-from pages import BUILD, EXECUTED, FROZEN, code_of, executed_pages, read_page, show
 from origin import Provenance, commit, local_changes, private_words
+from pages import BUILD, EXECUTED, FROZEN, code_of, executed_pages, read_page, show
 from unrolled.command_line import Parser
 from unrolled.errors import UserError
 from unrolled.shakespeare import load

@@ -116,7 +116,7 @@ of its own, then the lines as printed, of verse or of prose.
     When shall we three meet again
     In thunder, lightning, or in rain?
 
-**Split.** By play, and fixed (`VALIDATION` and `TEST` in `unrolled/corpus.py`):
+**Split.** By play, and fixed (`VALIDATION` and `TEST` in `unrolled/shakespeare.py`):
 
 - validation: {validation}
 - test: {test}
