@@ -1,10 +1,10 @@
 """The whole book as its readers get it."""
 
+import ast
 import copy
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pages import executed_pages, shown
-from support import clean_environment, execute_pages, run
+from support import execute_pages
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +24,8 @@ CHAPTERS = (
     "backpropagation-through-time",
     "gru-and-lstm",
 )
+#: The pages that offer a script: the title page has none.
+DOWNLOADABLE = [page for page in executed_pages() if page != "index"]
 #: The cells, and the functions shown from the package; not what the cells printed.
 PYTHON = "div.highlight-python pre"
 #: A block on the page shows so many columns without scrolling on a laptop.
@@ -73,17 +75,58 @@ def test_cells_run_without_a_warning(build, page):
     assert not complaints
 
 
-@pytest.mark.parametrize("page", executed_pages())
-def test_pasted_blocks_run_outside_the_repository(pages, tmp_path, page):
+@pytest.mark.parametrize("page", DOWNLOADABLE)
+def test_pasted_blocks_are_cells_of_the_script_that_stands_alone(pages, build, page):
+    """Pasted in order, they are what ``test_a_script_runs_alone`` runs, less hidden cells."""
     pasted = blocks(pages[page])
     if page in CHAPTERS:
         assert len(pasted) > 20
-    script = tmp_path / "pasted.py"
-    script.write_text("\n".join(pasted), encoding="utf-8")
-    done = run(
-        sys.executable, "-W", "error", script, cwd=tmp_path, env=clean_environment()
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    cells = iter(script_cells(build, page))
+    for block in pasted:
+        same = ast.dump(ast.parse(block))
+        assert any(ast.dump(ast.parse(cell)) == same for cell in cells), block
+
+
+@pytest.mark.parametrize("page", DOWNLOADABLE)
+def test_pasted_blocks_need_nothing_of_hidden_cells(pages, build, page):
+    """What a block reads, it binds itself, or a block before it does: and no hidden cell since."""
+    pasted = [ast.dump(ast.parse(block)) for block in blocks(pages[page])]
+    hidden: dict[str, str] = {}
+    for cell in script_cells(build, page):
+        tree = ast.parse(cell)
+        bound, read = names_in(tree)
+        visible = bool(pasted) and ast.dump(tree) == pasted[0]
+        if visible:
+            pasted.pop(0)
+            needed = {name: hidden[name] for name in (read - bound) & hidden.keys()}
+            assert not needed
+        for name in bound:
+            hidden.pop(name, None)
+            if not visible:
+                hidden[name] = cell
+
+
+def script_cells(build, page) -> list[str]:
+    """The cells of the script that a page offers, behind those that provide the package."""
+    script = build / "html" / "downloads" / f"{page.rpartition('/')[2]}.py"
+    cells = script.read_text(encoding="utf-8").split("# %%")
+    first = max(i for i, cell in enumerate(cells) if cell.startswith("\nprovide("))
+    return [cell for cell in cells[first + 1 :] if not cell.startswith(" [markdown]")]
+
+
+def names_in(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """The names that a cell binds, and those that it reads."""
+    bound, read = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            bound.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            bound |= {(a.asname or a.name).split(".")[0] for a in node.names}
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+    return bound, read
 
 
 @pytest.mark.parametrize("page", CHAPTERS)

@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from sphinx.errors import ConfigError
 
 import downloads
-from pages import ROOT, code_of, executed_pages, shown
+from pages import ROOT, code_of, executed_pages, read_page, shown
 from support import clean_environment, run
 
 PAGES = [page for page in executed_pages() if page != "index"]
@@ -83,6 +83,7 @@ def test_a_script_is_its_notebook(build, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_script_runs_alone(build, tmp_path, page):
+    """All of a page's code in one go, outside the repository, with warnings as errors."""
     script = tmp_path / "chapter.py"
     shutil.copy(offered(build, page, ".py"), script)
     with script.open("a") as file:
@@ -95,6 +96,15 @@ def test_a_script_runs_alone(build, tmp_path, page):
     assert "unrolled-" in used  # its own copy, which is gone again
     assert not used.startswith(str(ROOT))
     assert [path.name for path in tmp_path.iterdir()] == ["chapter.py"]
+
+
+def test_the_title_page_runs_as_well(tmp_path):
+    script = tmp_path / "index.py"
+    script.write_text("\n".join(code_of(read_page("index"))), encoding="utf-8")
+    done = run(
+        sys.executable, "-W", "error", script, cwd=tmp_path, env=clean_environment()
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_a_notebook_runs_from_top_to_bottom(build, tmp_path):
