@@ -75,10 +75,10 @@ def names_of(layer):
 
 def read_sentence(settings, p, x, masks=()):
     """The scores of all next words after each word: (T, C). Masks are (T, D) or (T, H)."""
-    C, H, D, cell, layers = settings[:5]
-    step = CELLS[cell]
-    count = 2 if cell == "lstm" else 1
-    states = [[np.zeros(H)] * count for _ in range(layers)]
+    C, D, layers = settings.vocabulary, settings.embedding, settings.layers
+    step = CELLS[settings.cell]
+    count = 2 if settings.cell == "lstm" else 1
+    states = [[np.zeros(settings.hidden)] * count for _ in range(layers)]
     scores = []
     for t, word in enumerate(x):
         hide = iter([mask[t] for mask in masks] or [1] * (layers + bool(D)))

@@ -70,6 +70,22 @@ def test_a_step_is_the_equations(name, float64):
         assert relative_error(s, expected) < 1e-14
 
 
+def test_numba_takes_the_same_steps(float64):
+    # All cells in one function: what NUMBA has compiled for one serves the next.
+    values = {name: values_of(name) for name in CELLS}
+    inputs = {
+        name: [pt.matrix(shape=value.shape) for value in values[name]] for name in CELLS
+    }
+    states = {name: cell.step(*inputs[name]) for name, cell in CELLS.items()}
+    step = compute.function(
+        sum(inputs.values(), []), sum(map(list, states.values()), []), mode="NUMBA"
+    )
+    found = iter(step(*sum(values.values(), [])))
+    for name in CELLS:
+        for expected in step_by_hand(name, values[name]):
+            assert relative_error(next(found), expected) < 1e-14
+
+
 @cells
 def test_the_slopes_of_a_step_against_finite_differences(name, float64):
     values = values_of(name, seed=1)

@@ -1,5 +1,6 @@
-"""python -m unrolled: train, generate, score."""
+"""python -m unrolled: train, generate, score; and settings as options of a command."""
 
+import ast
 import csv
 import io
 import json
@@ -7,14 +8,27 @@ import math
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from unrolled import __main__, checkpoint, options, script
+from unrolled import __main__, checkpoint, command_line, fields, text
+from unrolled.errors import UserError
+from unrolled.models import Epoch
+from unrolled.options import RATES
+from unrolled.training import Trainer
+from unrolled.vocabulary import Vocabulary
 
-SMALL = ["--hidden", "8", "--embedding", "4", "--batch", "8", "--epochs", "2"]
+PACKAGE = Path(command_line.__file__).parent
+# Each shape of minibatch is compiled: one will do.
+SMALL = [
+    *["--hidden", "8", "--embedding", "4", "--batch", "8", "--buckets", "1"],
+    *["--epochs", "2"],
+]
 SAYINGS = [
     'The cat sat on the mat, and "purred" loudly.',
     "The dog ran after the cat.",
@@ -25,10 +39,7 @@ SAYINGS = [
 
 
 @pytest.fixture(autouse=True)
-def few_shapes(monkeypatch):
-    """Each shape of minibatch is compiled: one will do."""
-    options = options.Options(buckets=1)
-    monkeypatch.setattr(__main__, "OPTIONS", options)
+def on_the_processor(monkeypatch):
     monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
 
 
@@ -51,7 +62,6 @@ def home(tmp_path_factory):
     texts(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        patch.setattr(__main__, "OPTIONS", options.Options(buckets=1))
         patch.chdir(folder)
         for arguments in (
             ["comments.csv", "--output", "csv"],
@@ -74,7 +84,7 @@ def unrolled(home, monkeypatch, capsys):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         status = 0
         try:
-            script.run(__main__.main, name="unrolled")
+            command_line.run(__main__.main, name="unrolled")
         except SystemExit as end:
             status = end.code or 0
         out, err = capsys.readouterr()
@@ -136,12 +146,12 @@ GATED = {
 
 @pytest.mark.parametrize("cell", GATED)
 def test_gated_models_are_trained_and_go_on(unrolled, cell, tmp_path):
-    options = ["--hidden", "8", "--batch", "8", "--epochs", "1", *GATED[cell]]
-    works(unrolled("train", "comments.csv", *options, "--output", tmp_path))
+    options = [*SMALL, "--epochs", "1", *GATED[cell], "--output", tmp_path]
+    works(unrolled("train", "comments.csv", *options))
     arrays, about = checkpoint.load(tmp_path / "last.npz")
     told = about["options"]
-    assert told["cell"] == cell
-    assert told["rate"] == options.RATES[told["optimizer"]]
+    assert told["model"]["cell"] == cell
+    assert about["state"]["learning_rate"] == RATES[told["optimizer"]]
     assert ("U2" in arrays, "V" in arrays) == (cell == "gru", cell != "lstm")
     assert any(name.startswith("mean of squares/") for name in arrays)
     # What is said again may be said, if it is the same.
@@ -164,15 +174,95 @@ def test_a_model_is_not_overwritten(unrolled, home):
 
 
 def test_a_finished_training_gets_more_epochs(unrolled, home, tmp_path):
+    """One of today's, and of the first format: with a source, and a program's without one."""
+    arrays, about = checkpoint.load(home / "csv" / "last.npz")
+    folders = {name: tmp_path / name for name in ("today", "first", "nameless")}
+    for name, folder in folders.items():
+        checkpoint.save(folder / "last.npz", arrays, about)
+        if name != "today":
+            first_format(folder / "last.npz", with_source=name == "first")
+    options = {
+        # What is said again may be said, if it is the same.
+        "today": [folders["today"] / "last.npz", "--hidden", "8"],
+        "first": [folders["first"], "--level", "word", "--learning-rate", "4"],
+        "nameless": [folders["nameless"], "comments.csv"],
+    }
+    for given in options.values():
+        done = unrolled("train", "--resume", *given, "--epochs", "3")
+        works(done)
+        assert "epoch   3" in done.err
+        assert "epoch   2" not in done.err
+    found = {}
+    for name, folder in folders.items():
+        # Where the text is has not to be told once more.
+        assert "perplexity" in works(unrolled("train", "--resume", folder))
+        arrays, about = checkpoint.load(folder / "last.npz")
+        assert about["version"] == 2
+        assert about["source"]["source"] == "comments.csv"
+        assert len(about["state"]["history"]) == 3
+        found[name] = arrays
+    for name, value in found["today"].items():
+        assert np.array_equal(found["first"][name], value)
+        assert np.array_equal(found["nameless"][name], value)
+
+
+def first_format(path, with_source=True):
+    """Write a checkpoint anew, as the first format had it."""
+    arrays, about = checkpoint.load(path)
+    options = {**about["options"].pop("model"), **about["options"]}
+    # Without a learning rate of its own, an optimizer had the usual one.
+    options["rate"] = options.pop("learning_rate") or RATES[options["optimizer"]]
+    old = {
+        "format": "unrolled checkpoint",
+        "version": 1,
+        **({"source": about["source"]} if with_source else {}),
+        "options": options,
+        "text": {
+            "level": about["source"]["level"],
+            "fingerprint": about["fingerprint"],
+        },
+        "vocabulary": about["vocabulary"],
+        "state": about["state"],
+    }
+    np.savez(path, about=np.array(json.dumps(old, ensure_ascii=False)), **arrays)
+
+
+def test_a_checkpoint_of_the_future_is_one_line(unrolled, home, tmp_path):
+    arrays, about = checkpoint.load(home / "csv" / "last.npz")
     for name in ("last.npz", "best.npz"):
-        (tmp_path / name).write_bytes((home / "csv" / name).read_bytes())
-    # What is said again may be said, if it is the same.
-    resume = ["train", "--resume", tmp_path / "last.npz", "--hidden", "8"]
-    done = unrolled(*resume, "--epochs", "3")
-    assert "epoch   3" in done.err
-    assert "epoch   2" not in done.err
-    works(done)
-    assert "perplexity" in works(unrolled("train", "--resume", tmp_path))
+        checkpoint.save(tmp_path / name, arrays, {**about, "version": 3})
+    for command in (["train", "--resume"], ["generate"], ["score"]):
+        mistake(unrolled(*command, tmp_path), "has version 3 of the format")
+
+
+def test_all_is_read_and_prepared_once(unrolled, home, tmp_path, monkeypatch):
+    calls = []
+
+    def count(known_as, owner, name):
+        real = getattr(owner, name)
+
+        def counted(*given):
+            calls.append(known_as)
+            return real(*given)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    for owner, name in (
+        (checkpoint, "load"),
+        (text, "load"),
+        (Vocabulary, "build"),
+        (Vocabulary, "encode"),
+    ):
+        count(f"{owner.__name__}.{name}", owner, name)
+    one = Epoch(1, 4.0, 1.0, 1.0, 1.0, 1.0)
+    monkeypatch.setattr(Trainer, "run", lambda self: self.state.history.append(one))
+    # 54 sentences for training and 3 for validation.
+    prepared = {"unrolled.text.load": 1, "Vocabulary.encode": 57}
+    works(unrolled("train", "comments.csv", *SMALL, "--output", tmp_path))
+    assert Counter(calls) == {**prepared, "Vocabulary.build": 1}
+    calls.clear()
+    works(unrolled("train", "--resume", "csv", "--epochs", "3"))
+    assert Counter(calls) == {**prepared, "unrolled.checkpoint.load": 1}
 
 
 @pytest.mark.parametrize(
@@ -181,14 +271,15 @@ def test_a_finished_training_gets_more_epochs(unrolled, home, tmp_path):
         (["--hidden", "9"], "--hidden 9: the training that goes on has 8"),
         (["--lower"], "--lower True: the training that goes on has False"),
         (["--level", "character"], "--level character: the training"),
-        (["--rate", "0.1"], "--rate 0.1: the training that goes on has 4"),
+        (["--learning-rate", "0.1"], "--learning-rate 0.1: the training that"),
+        (["--buckets", "8"], "--buckets 8: the training that goes on has 1"),
         (["--output", "elsewhere"], "--output elsewhere: the training"),
         (["--cell", "lstm"], "--cell lstm: the training that goes on has rnn"),
         (["--layers", "2"], "--layers 2: the training that goes on has 1"),
         (["--dropout", "0.5"], "--dropout 0.5: the training that goes on has 0"),
         (["--tied"], "--tied True: the training that goes on has False"),
         (["--optimizer", "adam"], "--optimizer adam: the training"),
-        (["sayings.txt"], "the text (sayings.txt) has changed since"),
+        (["sayings.txt"], "the text (sayings.txt) has changed since it was begun"),
         (["missing.txt"], "missing.txt: no such file"),
     ],
 )
@@ -210,19 +301,29 @@ def test_a_text_that_changed_is_noticed(unrolled, home, tmp_path):
     text.write_text("\n\n".join(SAYINGS * 4) + "?")
     done = unrolled("train", "--resume", tmp_path / "model", "--epochs", "3")
     assert done.status == 2
-    assert "the text (text.txt) has changed since" in done.err
+    assert "the text (text.txt) has changed since it was begun" in done.err
     assert {file: file.read_bytes() for file in files} == files
 
 
-def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
-    options = [*SMALL, "--rate", "1e30", "--clip", "0", "--output", tmp_path]
+def test_a_learning_rate_that_is_too_high(unrolled, home, tmp_path):
+    options = [*SMALL, "--learning-rate", "1e30", "--clip", "0", "--output", tmp_path]
     done = unrolled("train", "comments.csv", *options, "--save-every", "0")
     assert done.status == 2
+    assert done.err.startswith("unrolled: --learning-rate 1e+30: ")
     assert "in epoch 1, after batch" in done.err
     assert done.err.count("\n") == 1
     for file in tmp_path.iterdir():
         for value in checkpoint.load(file)[0].values():
             assert np.isfinite(value).all()
+
+
+def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
+    options = [*SMALL, "--batch", "55", "--output", tmp_path]
+    done = unrolled("train", "comments.csv", *options)
+    assert done.status == 2
+    assert done.err.startswith("unrolled: --batch 55: found 54 sentences, fewer than")
+    assert done.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -231,13 +332,17 @@ def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
         ([], "required"),
         (["trian"], "'trian'"),
         (["train", "missing.txt"], "missing.txt: no such file"),
-        (["train", "latin.txt"], "latin.txt: byte 3 (0xe9) is not UTF-8"),
+        (["train", "latin.txt"], "--encoding utf-8: latin.txt: byte 3 (0xe9)"),
+        (["train", "comments.csv", "--column", "text"], "--column text: comments.csv"),
         (["train", "comments.csv", "--column", "text"], "'id', 'body'"),
-        (["train", "sayings.txt", "--encoding", "utf-9"], "--encoding utf-9"),
-        (["train", "sayings.txt", "--vocabulary", "3"], "--vocabulary: '3'"),
+        (["train", "sayings.txt", "--encoding", "utf-9"], "--encoding utf-9: unknown"),
+        (["train", "sayings.txt", "--vocabulary", "0"], "--vocabulary: '0'"),
+        (["train", "sayings.txt", "--vocabulary", "3"], "--vocabulary 3: expected"),
         (["train", "sayings.txt", "--hidden", "0"], "--hidden: '0'"),
         (["train", "sayings.txt", "--epochs", "many"], "--epochs: 'many'"),
-        (["train", "sayings.txt", "--rate", "nan"], "--rate: 'nan'"),
+        (["train", "sayings.txt", "--buckets", "0"], "--buckets: '0'"),
+        (["train", "sayings.txt", "--learning-rate", "nan"], "--learning-rate: 'nan'"),
+        (["train", "sayings.txt", "--rate", "1"], "--rate"),
         (["train", "sayings.txt", "--clip", "-1"], "--clip: '-1'"),
         (["train", "sayings.txt", "--cell", "gate"], "--cell"),
         (["train", "sayings.txt", "--layers", "0"], "--layers: '0'"),
@@ -250,15 +355,15 @@ def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
         (["train", "sayings.txt", "--tied", "yes"], "yes"),
         (
             ["train", "sayings.txt", "--tied", "--embedding", "4"],
-            "--tied: --embedding 4 and --hidden 128",
+            "--embedding 4, --hidden 128: have to be the same",
         ),
         (
             ["train", "sayings.txt", "--tied", "--embedding", "0"],
-            "--tied: --embedding 0 and --hidden 128",
+            "--embedding 0, --hidden 128: have to be the same",
         ),
         (
             ["train", "sayings.txt", "--tied", "--hidden", "8"],
-            "--tied: --embedding 128 and --hidden 8",
+            "--embedding 128, --hidden 8: have to be the same",
         ),
         (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
@@ -277,7 +382,7 @@ def test_a_rate_that_is_too_high(unrolled, home, tmp_path):
         (["generate", "csv", "--longest", "0"], "--longest: '0'"),
         (["generate", "csv", "--seed", "x"], "--seed: 'x'"),
         (["score", "csv", "missing.txt"], "missing.txt: no such file"),
-        (["score", "csv", "latin.txt"], "latin.txt: byte 3 (0xe9) is not UTF-8"),
+        (["score", "csv", "latin.txt"], "--encoding utf-8: latin.txt: byte 3 (0xe9)"),
         (["score", "csv"], "standard input: found only blanks"),
         (["score", "csv", "csv"], "csv: a folder"),
         (["score", "csv", "--format", "xml"], "--format"),
@@ -292,29 +397,57 @@ def test_a_mistake_is_one_line_and_status_2(unrolled, home, arguments, says):
     assert sorted(home.rglob("*")) == files
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "score"])
-def test_help_names_every_option(unrolled, command):
+COMMANDS = {
+    "train": __main__.Training(),
+    "generate": __main__.Writing(),
+    "score": __main__.Scoring(),
+}
+#: Settings that are given without a name.
+POSITIONAL = {"train": "source", "score": "text"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_every_setting_its_meaning_and_its_default(unrolled, command):
     out = works(unrolled(command, "--help"))
-    expected = {
-        "train": [
-            "TEXT",
-            "--level",
-            "--vocabulary",
-            "--hidden",
-            "--layers",
-            "--dropout",
-            "--tied",
-            "--optimizer",
-            *options.RATES,
-            "--resume",
-            "(8000)",
-        ],
-        "generate": ["model", "--prompt", "--temperature", "--top-k", "--top-p"],
-        "score": ["model", "text", "--encoding", "--format", "--output"],
-    }
-    for option in expected[command]:
-        assert option in out
+    told = squeezed(out)
     assert "None" not in out
+    assert ("model" in out) == (command != "train" or "model:" in out)
+    for part in parts_of(COMMANDS[command]):
+        meanings = fields.meanings(type(part))
+        for name, value in vars(part).items():
+            if fields.is_dataclass(value):
+                # A group of options.
+                assert f"\n{name}:\n" in out
+                continue
+            if name == POSITIONAL.get(command):
+                assert f"\n  {name.upper()} " in out
+            else:
+                assert f"\n  {command_line.flag(name)}" in out
+            meaning = meanings[name].rstrip(".")
+            if value not in (None, "", False):
+                meaning += f" (default: {value})"
+            assert squeezed(meaning) in told
+
+
+def parts_of(settings):
+    """A dataclass and those in it."""
+    yield settings
+    for value in vars(settings).values():
+        if fields.is_dataclass(value):
+            yield from parts_of(value)
+
+
+def squeezed(text):
+    """A text without blanks: help is broken into lines anywhere."""
+    return "".join(text.split())
+
+
+def test_help_tells_every_learning_rate(unrolled):
+    out = works(unrolled("train", "--help"))
+    told = out[out.index("\n  --learning-rate") : out.index("\n  --clip")]
+    for optimizer, rate in RATES.items():
+        assert optimizer in told
+        assert f"{rate:g}" in told
 
 
 # ------------------------------------------------------------------------------------- generate
@@ -352,18 +485,18 @@ def test_a_character_model_writes_characters(unrolled):
     assert all(line.startswith("The c") and 5 <= len(line) <= 30 for line in lines)
 
 
-def test_a_model_that_a_program_trained_can_be_used(unrolled, home, tmp_path):
-    """Such as that of chapter 4: its file does not say where its text came from."""
-    arrays, about = checkpoint.load(home / "csv" / "best.npz")
-    del about["source"]
-    checkpoint.save(tmp_path / "best.npz", arrays, about)
+@pytest.mark.parametrize("with_source", [True, False])
+def test_a_model_of_the_first_format_writes(unrolled, home, tmp_path, with_source):
+    """Where a program trained it, its file does not say where its text came from."""
+    for name in ("last.npz", "best.npz"):
+        (tmp_path / name).write_bytes((home / "csv" / name).read_bytes())
+        first_format(tmp_path / name, with_source)
     arguments = ["--count", "2", "--seed", "1"]
     expected = works(unrolled("generate", "csv", *arguments))
     assert works(unrolled("generate", tmp_path, *arguments)) == expected
-    checkpoint.save(tmp_path / "last.npz", arrays, about)
-    options = ["--resume", tmp_path, "--epochs", "1"]
-    works(unrolled("train", "comments.csv", *options))
-    mistake(unrolled("train", *options[:2], "--lower"), "--lower")
+    resume = ["train", "--resume", tmp_path, "--epochs", "1"]
+    works(unrolled(*resume, "comments.csv"))
+    mistake(unrolled(*resume, "--lower"), "--lower True: the training that goes on")
 
 
 # ---------------------------------------------------------------------------------------- score
@@ -457,13 +590,6 @@ def test_characters_and_capitals_are_those_of_the_model(unrolled):
     assert words("lower") == [("the", True), ("cät", False), ("</s>", True)]
 
 
-def test_a_perplexity_beyond_all_numbers_is_null():
-    one = __main__.Score(["</s>"], [True], [1e5])
-    file = io.StringIO()
-    __main__.write_json(file, [""], [one])
-    assert json.loads(file.getvalue())[0]["perplexity"] is None
-
-
 # ------------------------------------------------------------------------- what needs a process
 
 
@@ -535,21 +661,155 @@ def test_a_full_disk_while_training(home, tmp_path):
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
 
 
+# ------------------------------------------------------------- settings as options of a command
+
+
+def ends(main):
+    """The status with which a script ends."""
+    with pytest.raises(SystemExit) as end:
+        command_line.run(main, "unrolled")
+    return end.value.code
+
+
 def test_too_little_memory_is_one_line(monkeypatch, capsys):
     def main():
         np.zeros(2**50)
 
-    with pytest.raises(SystemExit) as end:
-        script.run(main, "unrolled")
-    assert end.value.code == 2
+    assert ends(main) == 2
     assert capsys.readouterr().err.startswith("unrolled: Unable to allocate")
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "result.txt"
-    script.write_text(path, "é\r\n")
-    assert path.read_bytes() == "é\r\n".encode()
-    with pytest.raises(UnicodeEncodeError):
-        script.write_text(path, "new \udc80")
-    assert path.read_bytes() == "é\r\n".encode()
-    assert list(tmp_path.iterdir()) == [path]
+def test_ctrl_c_is_one_line_and_status_130(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    assert ends(main) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_a_mistake_of_ours_is_not_taken_for_the_users():
+    def main():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command_line.run(main, "unrolled")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("a.txt: no such file"), "a.txt: no such file"),
+        (UserError("unknown", encoding="utf-9"), "--encoding utf-9: unknown"),
+        (UserError("too often", save_every=0.5), "--save-every 0.5: too often"),
+        (
+            UserError("differ", hidden=3, embedding=4),
+            "--hidden 3, --embedding 4: differ",
+        ),
+        (FileNotFoundError(2, "No such file"), "[Errno 2] No such file"),
+    ],
+)
+def test_an_error_tells_its_arguments_as_they_are_given(error, told, capsys):
+    assert command_line.told(error) == told
+
+    def main():
+        raise error
+
+    assert ends(main) == 2
+    assert capsys.readouterr().err == f"unrolled: {told}\n"
+
+
+@dataclass(frozen=True)
+class Dough:
+    """What a script can be told."""
+
+    eggs: fields.Natural = 2
+    """Of hens, 100 % fresh."""
+    rests: tuple[fields.Amount, ...] = (0.5, 1.0)
+    """Hours, one
+    after another."""
+    sugar: bool = False
+    """Make it sweet."""
+    output: fields.File = Path("oven")
+    """Where it goes."""
+
+    def __post_init__(self):
+        fields.check(self)
+        if self.eggs > 12:
+            raise UserError("a box holds 12", eggs=self.eggs)
+
+
+def parsed(monkeypatch, *arguments, **options):
+    monkeypatch.setattr(sys, "argv", ["bake.py", *map(str, arguments)])
+    return command_line.parse(Dough(), "Bake.\n\nMuch more.", **options)
+
+
+def test_settings_are_read_and_their_folder_is_made(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert parsed(monkeypatch) == Dough()
+    assert (tmp_path / "oven").is_dir()
+    deep = tmp_path / "a" / "b"
+    given = ["--eggs", "3", "--rests", "2", "--sugar", "--output", deep]
+    assert parsed(monkeypatch, *given) == Dough(3, (2.0,), True, deep)
+    assert parsed(monkeypatch, "--rests", "1", "2").rests == (1.0, 2.0)
+    assert deep.is_dir()
+
+
+def test_values_that_do_not_go_together_make_no_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        parsed(monkeypatch, "--eggs", "13")
+    assert command_line.told(caught.value) == "--eggs 13: a box holds 12"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--eggs", "-1"], "--eggs: '-1': expected a whole number from 0 up"),
+        (["--eggs", "few"], "--eggs: 'few': expected a whole number from 0 up"),
+        (["--rests", "1", "nan"], "--rests: 'nan': expected a number from 0 up"),
+        (["--rests"], "--rests"),
+        (["--flour", "1"], "--flour"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(monkeypatch, capsys, arguments, says):
+    with pytest.raises(SystemExit) as end:
+        parsed(monkeypatch, *arguments)
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("bake.py: ")
+    assert says in err
+    assert err.endswith(" (see --help)\n")
+    assert err.count("\n") == 1
+
+
+def test_help_is_made_of_the_settings(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        parsed(monkeypatch, "--help", without=("sugar",))
+    assert end.value.code == 0
+    out = squeezed(capsys.readouterr().out)
+    for line in (
+        "Bake.",
+        "--eggs N  Of hens, 100 % fresh (default: 2)",
+        "--rests X [X ...]  Hours, one after another (default: 0.5 1.0)",
+        "--output PATH  Where it goes (default: oven)",
+    ):
+        assert squeezed(line) in out
+    assert "Muchmore" not in out
+    assert "sugar" not in out
+
+
+def test_the_library_knows_no_command_line():
+    """Only the command line reads arguments and names flags; the rest can be called by any."""
+    modules = {path.stem: path for path in PACKAGE.rglob("*.py")}
+    assert {"command_line", "__main__", "corpus", "charts"} <= modules.keys()
+    for name, path in modules.items():
+        if name in ("command_line", "__main__"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                named = [alias.name for alias in node.names]
+                named.append(getattr(node, "module", None) or "")
+                words = {word for one in named for word in one.split(".")}
+                assert not words & {"argparse", "command_line", "__main__"}, path

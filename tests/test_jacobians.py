@@ -152,11 +152,11 @@ def test_errors_times_jacobians_give_the_gradient_of_the_loop(p):
 # --------------------------------------------------------------------------------- the fading
 
 
-def test_rate_of_a_geometric_series():
+def test_factor_of_a_geometric_series():
     assert factor_per_step(7 * 0.8 ** np.arange(12)) == pytest.approx(0.8)
 
 
-def test_rate_where_nothing_is_left():
+def test_factor_where_nothing_is_left():
     assert factor_per_step(np.array([1.0, 0.5, 0.25, 0, 0])) == pytest.approx(0.5)
     assert factor_per_step(np.array([1.0, 0, 0])) == 0
 
@@ -165,10 +165,10 @@ def test_saturated_units_let_nothing_through(p):
     q = p._replace(b=np.full(H, 1e3))
     found = fading(q.W, q.V, [(*forward(q, X), Y)], 3)
     assert found.norms.tolist() == [1, 0, 0, 0]
-    assert found.rate == found.mean_slope == 0
+    assert found.factor == found.mean_slope == 0
 
 
-def test_a_nearly_linear_network_fades_at_the_rate_of_its_weights():
+def test_a_nearly_linear_network_fades_by_the_factor_of_its_weights():
     p = initialize(C, 8, seed=1)
     W = 0.7 * recurrent_weights("orthogonal", 8, np.random.default_rng(0))
     p = p._replace(W=W, U=1e-4 * p.U)
@@ -177,7 +177,7 @@ def test_a_nearly_linear_network_fades_at_the_rate_of_its_weights():
     assert found.largest == pytest.approx(0.7)
     assert found.slope == pytest.approx(1, abs=1e-6)
     assert found.norms[0] == 1
-    assert found.rate == pytest.approx(0.7, abs=1e-5)
+    assert found.factor == pytest.approx(0.7, abs=1e-5)
     assert found.bound == pytest.approx(0.7, abs=1e-6)
 
 

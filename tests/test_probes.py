@@ -65,7 +65,7 @@ def test_gates_of_an_lstm_make_its_memory(words, float64):
     assert relative_error(s, probes.states(model, x[:, None])[-1, 0]) < 1e-12
 
 
-def test_error_norms_of_a_plain_network_are_those_by_hand(words, float64):
+def test_errors_by_distance_of_a_plain_network_are_those_by_hand(words, float64):
     model, (x, y) = model_of("rnn"), words
     found = probes.error_by_distance(model, x, y)
     p, s = model.values(), probes.states(model, x)
@@ -79,7 +79,9 @@ def test_error_norms_of_a_plain_network_are_those_by_hand(words, float64):
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_error_norms_of_gated_cells_against_finite_differences(cell, words, float64):
+def test_errors_by_distance_of_gated_cells_against_finite_differences(
+    cell, words, float64
+):
     model, x, y = model_of(cell), words[0, :, :1], words[1, :, :1]
     found = probes.error_by_distance(model, x, y)
     carried = [model.start(1)]

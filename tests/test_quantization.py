@@ -51,7 +51,7 @@ def test_it_says_what_it_cannot_round(W, per, message):
 
 
 def test_a_model_takes_rounded_weights_and_hardly_changes():
-    settings = Settings(C=20, H=16, D=8, cell="gru")
+    settings = Settings(vocabulary=20, hidden=16, embedding=8, cell="gru")
     values = {k: v.astype("float32") for k, v in initialize(settings).items()}
     small = quantize_weights(values, "column")
     rounded = {name for name, v in small.items() if isinstance(v, Quantized)}

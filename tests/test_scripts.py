@@ -1,11 +1,18 @@
 """The chapter scripts, run as a reader runs them."""
 
 import os
+import runpy
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import matplotlib
+import numpy as np
 import pytest
+
+from unrolled import machine
 
 CODE = Path(__file__).parents[1] / "code"
 SCRIPTS = {
@@ -33,25 +40,66 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-def run(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
+def start(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run a script in a process of its own."""
     environment = {**os.environ, "UNROLLED_DEVICE": "cpu", **variables}
     command = [sys.executable, "-W", "error", str(CODE / script), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a script in this process, which has what it imports already."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
+
+    def run(script, *options):
+        monkeypatch.setattr(sys, "argv", [str(CODE / script), *options])
+        status = 0
+        with matplotlib.rc_context(), np.errstate():
+            try:
+                runpy.run_path(str(CODE / script), run_name="__main__")
+            except SystemExit as end:
+                status = end.code or 0
+        out, err = capsys.readouterr()
+        return SimpleNamespace(status=status, out=out, err=err)
+
+    return run
+
+
+def test_all_scripts_are_run_here():
+    assert {path.name for path in CODE.glob("*.py")} == SCRIPTS.keys()
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_every_option_with_its_default(script):
+def test_help_names_every_option_with_its_default(run, script, tmp_path):
     done = run(script, "--help")
-    assert done.returncode == 0
-    for option in (*SCRIPTS[script][::2], "--hidden", "--seed", "--output"):
-        assert option in done.stdout
-    assert "(default: 0)" in done.stdout
+    assert done.status == 0
+    for option in (*SCRIPTS[script][::2], "--hidden", "--learning-rate", "--seed"):
+        assert f"\n  {option} " in done.out
+    assert "\n  --output PATH" in done.out
+    assert "(default: 0)" in done.out
+    assert f"figures/{script.removesuffix('.py').replace('_', '-')})" in done.out
+    assert "None" not in done.out
+    # To ask for help makes no folder.
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory):
+    """What each script printed and drew, run by a reader: its process and its folder."""
+    folders = {script: tmp_path_factory.mktemp("deep") / "folder" for script in SCRIPTS}
+    with ThreadPoolExecutor(machine.cores()) as pool:
+        started = {
+            script: pool.submit(start, script, *options, "--output", str(folder))
+            for (script, options), folder in zip(SCRIPTS.items(), folders.values())
+        }
+    return {script: (run.result(), folders[script]) for script, run in started.items()}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_it_trains_reports_and_writes_figures(script, tmp_path):
-    folder = tmp_path / "deep" / "folder"
-    done = run(script, *SCRIPTS[script], "--output", str(folder))
+def test_it_trains_reports_and_writes_figures(script, trials):
+    done, folder = trials[script]
     assert done.returncode == 0, done.stderr
     assert "loss" in done.stdout
     pictures = sorted(folder.glob("*.png"))
@@ -61,51 +109,90 @@ def test_it_trains_reports_and_writes_figures(script, tmp_path):
         assert str(picture) in done.stdout
 
 
-def test_the_classic_recipe_is_the_default(tmp_path):
-    done = run("network_from_scratch.py", "--passes", "1001", "--output", str(tmp_path))
-    assert "loss after 1 pass: 0.432387" in done.stdout
-    assert "loss after 1,001 passes: 0.068947" in done.stdout
+def test_a_language_model_is_not_overwritten(trials, run):
+    _, folder = trials["rnn_language_model.py"]
+    files = {file: file.read_bytes() for file in folder.iterdir()}
+    done = run("rnn_language_model.py", "--output", str(folder))
+    assert done.status == 2
+    says = f"{folder}: holds a model already: choose --resume or another --output"
+    assert done.err == f"rnn_language_model.py: {says}\n"
+    assert {file: file.read_bytes() for file in folder.iterdir()} == files
+
+
+def test_the_classic_recipe_is_the_default(run):
+    done = run("network_from_scratch.py", "--passes", "1001")
+    assert done.status == 0, done.err
+    assert "loss after 1 pass: 0.432387" in done.out
+    assert "loss after 1,001 passes: 0.068947" in done.out
 
 
 @pytest.mark.parametrize(
     ("script", "options", "says"),
     [
+        (
+            "network_from_scratch.py",
+            ["--passes", "0"],
+            "--passes: '0': expected a whole",
+        ),
         ("network_from_scratch.py", ["--passes", "0"], "from 1 up"),
         ("network_from_scratch.py", ["--seed", "-1"], "from 0 up"),
         ("network_from_scratch.py", ["--noise", "nan"], "from 0 up"),
         ("network_from_scratch.py", ["--points", "many"], "'many'"),
-        ("network_from_scratch.py", ["--rate", "1e9"], "choose a smaller --rate"),
+        ("network_from_scratch.py", ["--regularization", "-1"], "--regularization"),
+        (
+            "network_from_scratch.py",
+            ["--learning-rate", "1e9"],
+            "--learning-rate 1000000000.0: the loss is nan after",
+        ),
+        ("network_from_scratch.py", ["--rate", "2"], "--rate"),
         ("theano_and_the_gpu.py", ["--mode", "C"], "--mode"),
+        (
+            "theano_and_the_gpu.py",
+            ["--learning-rate", "1e38", "--points", "50", "--hidden", "50"],
+            "--learning-rate 1e+38: the loss is ",
+        ),
         ("introduction_to_rnns.py", ["--task", "sleep"], "--task"),
-        ("introduction_to_rnns.py", ["--difficulties", "30"], "--difficulties"),
+        (
+            "introduction_to_rnns.py",
+            ["--difficulties", "30"],
+            "--difficulties 30: an echo",
+        ),
+        ("rnn_language_model.py", ["--vocabulary", "4"], "--vocabulary 4: expected a "),
         ("rnn_language_model.py", ["--vocabulary", "4"], "from 5 up"),
+        ("rnn_language_model.py", ["--resume"], "last.npz: No such file"),
+        (
+            "rnn_language_model.py",
+            ["--tied", "--hidden", "8"],
+            "--embedding 128, --hidden 8",
+        ),
         ("gru_and_lstm.py", ["--cells", "brain"], "--cells"),
         ("gru_and_lstm.py", ["--dropout", "1"], "--dropout: '1'"),
         ("gru_and_lstm.py", ["--optimizer", "luck"], "--optimizer"),
         ("backpropagation_through_time.py", ["--cells", "brain"], "--cells"),
         ("backpropagation_through_time.py", ["--distances", "0"], "from 1 up"),
+        ("backpropagation_through_time.py", ["--radius", "0"], "--radius 0: no error"),
         ("backpropagation_through_time.py", ["--radius", "0"], "above 0"),
-        ("theano_and_the_gpu.py", ["--rate", "1e38", "--points", "50"], "--rate"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(script, options, says, tmp_path):
-    done = run(script, "--output", str(tmp_path / "figures"), *options)
-    assert done.returncode == 2
-    assert says in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_one_line_and_status_2(run, script, options, says):
+    done = run(script, "--output", "figures", *options)
+    assert done.status == 2
+    assert says in done.err.splitlines()[-1]
+    assert done.err.splitlines()[-1].startswith(f"{script}: ")
+    assert "Traceback" not in done.err
 
 
-def test_a_file_in_the_way_is_found_before_the_work(tmp_path):
+def test_a_file_in_the_way_is_found_before_the_work(run, tmp_path):
     (tmp_path / "figures").write_text("mine")
     done = run("network_from_scratch.py", "--output", str(tmp_path / "figures"))
-    assert done.returncode == 2
-    assert "figures" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    assert done.status == 2
+    assert "figures" in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
     assert (tmp_path / "figures").read_text() == "mine"
 
 
 def test_a_wrong_device_is_named(tmp_path):
-    done = run(
+    done = start(
         "theano_and_the_gpu.py", "--output", str(tmp_path), UNROLLED_DEVICE="quantum"
     )
     assert done.returncode == 2

@@ -1,32 +1,24 @@
-import fcntl
-import inspect
 import math
-import os
-import re
 import signal
-import struct
-import sys
-import termios
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
-from unrolled import checkpoint, progress, training
+from unrolled import checkpoint, models, training
 from unrolled.batches import Batches
-from unrolled.corpus import Corpus
+from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
+from unrolled.fields import changed
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
-from unrolled.models import State, load
+from unrolled.models import Epoch, State, Trained, load
 from unrolled.options import Options
-from unrolled.probability import perplexity
-from unrolled.progress import Progress
-from unrolled.training import ENOUGH, Trainer, describe, evaluate, fit
+from unrolled.training import ENOUGH, Trainer, evaluate, fit
+from unrolled.vocabulary import SPECIAL, Vocabulary
 
 WORDS = [a + b for a in "kmpt" for b in "aeio"]
 
@@ -43,18 +35,19 @@ def sentences(count, length=7, seed=0):
     return made
 
 
+SMALL = Settings(vocabulary=8000, hidden=12, embedding=5)
 CORPUS = Corpus(
-    "small", "word", sentences(960), sentences(40, seed=1), sentences(3), "print"
+    Source("small.txt"), sentences(960), sentences(40, seed=1), sentences(3), "print"
 )
-OPTIONS = Options(hidden=12, embedding=5, epochs=3, batch=16, rate=3.0)
+OPTIONS = Options(SMALL, epochs=3, batch=16, learning_rate=3.0)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A training of three epochs, and its folder."""
     folder = tmp_path_factory.mktemp("models") / "small"
-    done = fit(CORPUS, OPTIONS, folder, quiet=True, about={"note": "ours"})
-    return SimpleNamespace(**done._asdict(), folder=folder)
+    done = fit(CORPUS, OPTIONS, folder, quiet=True)
+    return SimpleNamespace(**vars(done), folder=folder)
 
 
 def same(found, expected):
@@ -68,8 +61,8 @@ def same(found, expected):
 
 def test_the_loss_falls_on_a_text_that_can_be_learned(trained):
     history = trained.state.history
-    assert [row["epoch"] for row in history] == [1, 2, 3]
-    losses = [row["loss"] for row in history]
+    assert [row.epoch for row in history] == [1, 2, 3]
+    losses = [row.loss for row in history]
     assert losses == sorted(losses, reverse=True)
     # The first word is one of 16, the next six are each one of 3, and the end is certain.
     best = (math.log(16) + 6 * math.log(3)) / 8
@@ -77,14 +70,14 @@ def test_the_loss_falls_on_a_text_that_can_be_learned(trained):
 
 
 def test_the_validation_loss_is_measured_after_each_epoch(trained):
-    assert all(0 < row["validation"] < 4 for row in trained.state.history)
+    assert all(0 < row.validation < 4 for row in trained.state.history)
     batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
-    assert evaluate(trained.model, batches) == trained.state.history[-1]["validation"]
+    assert evaluate(trained.model, batches) == trained.state.history[-1].validation
 
 
 def test_an_untrained_model_is_as_good_as_guessing(trained):
     C = len(trained.vocabulary)
-    start = LanguageModel(Settings(C, OPTIONS.hidden, OPTIONS.embedding))
+    start = LanguageModel(changed(SMALL, vocabulary=C))
     batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
     assert evaluate(start, batches) == pytest.approx(math.log(C), abs=0.05)
 
@@ -94,21 +87,13 @@ def test_evaluate_is_the_mean_of_losses_by_hand(trained):
     losses = []
     for sentence in CORPUS.validation:
         numbers = [1, *trained.vocabulary.encode(sentence), 2]
-        s = np.zeros(OPTIONS.hidden)
+        s = np.zeros(SMALL.hidden)
         for x, y in pairwise(numbers):
             s = np.tanh(E[x].astype(float) @ U + s @ W + b)
             z = V @ s + c
             losses.append(math.log(np.exp(z).sum()) - z[y])
-    found = trained.state.history[-1]["validation"]
+    found = trained.state.history[-1].validation
     assert found == pytest.approx(np.mean(losses), rel=1e-5)
-
-
-def test_the_same_seed_trains_the_same_parameters_and_another_others(trained):
-    again = fit(CORPUS, OPTIONS, quiet=True).model.values()
-    assert same(again, trained.model.values())
-    other = fit(CORPUS, OPTIONS._replace(seed=1), quiet=True).model.values()
-    for name, value in other.items():
-        assert not np.array_equal(value, again[name]), name
 
 
 def test_files_hold_the_last_and_the_best_epoch(trained):
@@ -120,31 +105,40 @@ def test_files_hold_the_last_and_the_best_epoch(trained):
     assert same(last.model.values(), trained.model.values())
     assert last.state == trained.state
     best = load(trained.folder)
-    row = min(trained.state.history, key=lambda row: row["validation"])
+    row = min(trained.state.history, key=lambda row: row.validation)
     assert best.state.history[-1] == row
     assert best.vocabulary.tokens == trained.vocabulary.tokens
-    assert best.about["note"] == "ours"
+    assert (best.options, best.source) == (OPTIONS, Source("small.txt"))
+    assert best.fingerprint == "print"
 
 
-def test_a_trained_model_gets_more_epochs(trained, tmp_path):
-    for name in ("last.npz", "best.npz"):
-        (tmp_path / name).write_bytes((trained.folder / name).read_bytes())
-    more = OPTIONS._replace(epochs=4)
-    resumed = fit(CORPUS, more, tmp_path, resume=True, quiet=True)
+def test_a_trained_model_gets_more_epochs_as_if_trained_at_once(trained, tmp_path):
+    more = changed(OPTIONS, epochs=4)
+    begun = load(trained.folder / "last.npz")
+    resumed = fit(CORPUS, more, tmp_path, begun, quiet=True)
+    assert load(tmp_path / "last.npz").options == more
     assert resumed.state.history[:3] == trained.state.history
     assert len(resumed.state.history) == 4
+    # The same seed gives the same numbers, and another one others.
     at_once = fit(CORPUS, more, quiet=True)
     assert same(resumed.model.values(), at_once.model.values())
+    other = fit(CORPUS, changed(more, seed=1), quiet=True).model.values()
+    for name, value in other.items():
+        assert not np.array_equal(value, at_once.model.values()[name]), name
 
 
-GATED = OPTIONS._replace(
-    cell="gru", layers=2, dropout=0.3, optimizer="adam", rate=0.01, epochs=2
+GATED = replace(
+    changed(OPTIONS, cell="gru", layers=2, dropout=0.3),
+    optimizer="adam",
+    learning_rate=0.01,
+    epochs=2,
 )
 
 
 def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(tmp_path, monkeypatch):
     at_once = fit(CORPUS, GATED, quiet=True)
-    step, before = LanguageModel.step, 85  # in the second epoch of 60 batches
+    # In the second epoch of 60 batches.
+    step, before = LanguageModel.step, 85
 
     def press(model, *rest):
         if model.steps == before:
@@ -163,14 +157,14 @@ def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(tmp_path, monke
     assert cut.model.remembered()["steps/all"] == 86
     assert memory_in(tmp_path / "best.npz") == {}
 
-    resumed = fit(CORPUS, GATED, tmp_path, resume=True, quiet=True)
+    resumed = fit(CORPUS, GATED, tmp_path, cut, quiet=True)
     assert resumed.model.steps == at_once.model.steps == 120
     assert same(resumed.model.values(), at_once.model.values())
     assert same(resumed.model.remembered(), at_once.model.remembered())
     for row, good in zip(resumed.state.history, at_once.state.history, strict=True):
         for name in ("epoch", "learning_rate", "loss", "validation"):
-            assert row[name] == good[name]
-    losses = [row["loss"] for row in resumed.state.history]
+            assert getattr(row, name) == getattr(good, name)
+    losses = [row.loss for row in resumed.state.history]
     assert losses == sorted(losses, reverse=True)
 
 
@@ -181,31 +175,75 @@ def memory_in(path):
 
 
 @pytest.mark.parametrize(
-    ("corpus", "options", "says"),
+    ("name", "value", "had"),
     [
-        (CORPUS._replace(fingerprint="other"), OPTIONS, "the text (small) has changed"),
-        (CORPUS, OPTIONS._replace(seed=1), "seed was 0, not 1"),
-        (CORPUS, OPTIONS._replace(hidden=13), "hidden was 12, not 13"),
-        (CORPUS, OPTIONS._replace(cell="lstm"), "cell was rnn, not lstm"),
-        (CORPUS, OPTIONS._replace(layers=2), "layers was 1, not 2"),
-        (CORPUS, OPTIONS._replace(dropout=0.5), "dropout was 0.0, not 0.5"),
-        (CORPUS, OPTIONS._replace(optimizer="adam"), "optimizer was sgd, not adam"),
-        (CORPUS, OPTIONS._replace(rate=2.0), "rate was 3.0, not 2.0"),
+        ("seed", 1, 0),
+        ("hidden", 13, 12),
+        ("cell", "lstm", "rnn"),
+        ("layers", 2, 1),
+        ("dropout", 0.5, 0.0),
+        ("optimizer", "adam", "sgd"),
+        ("learning_rate", 2.0, 3.0),
+        ("buckets", 1, 8),
     ],
 )
-def test_it_goes_on_with_the_same_text_and_options_only(trained, corpus, options, says):
+def test_it_goes_on_with_the_same_options_only(trained, name, value, had):
+    message = refused(trained, CORPUS, changed(OPTIONS, **{name: value}))
+    expected = f"the training that goes on has {had}; leave it out"
+    assert message == f"{name}={value!r}: {expected}"
+
+
+def test_it_goes_on_with_the_same_text_only(trained):
+    other = CORPUS._replace(fingerprint="other")
+    message = refused(trained, other, OPTIONS)
+    assert message == "the text (small.txt) has changed since it was begun"
+
+
+def refused(trained, corpus, options):
+    """The message that a training is refused with; its files stay as they were."""
     files = {file: file.read_bytes() for file in trained.folder.iterdir()}
+    begun = load(trained.folder / "last.npz")
     with pytest.raises(UserError) as caught:
-        fit(corpus, options, trained.folder, resume=True, quiet=True)
-    assert says in str(caught.value)
-    assert str(trained.folder / "last.npz") in str(caught.value)
+        fit(corpus, options, trained.folder, begun, quiet=True)
     assert {file: file.read_bytes() for file in trained.folder.iterdir()} == files
+    return str(caught.value)
+
+
+def test_a_learning_rate_may_be_told_that_was_the_optimizers_own():
+    model = changed(SMALL, vocabulary=20)
+    begun = models.start(CORPUS, Options(model, batch=16))
+    training.check_options(begun, Options(model, batch=16, learning_rate=4.0))
 
 
 def test_a_text_smaller_than_a_batch_is_refused_but_for_validation():
     small = CORPUS._replace(train=CORPUS.train[:15])
-    with pytest.raises(UserError, match="--batch"):
+    with pytest.raises(UserError, match=r"^batch=16: found 15 sentences"):
         fit(small, OPTIONS, quiet=True)
+
+
+def test_a_file_that_moved_is_found_again(trained, monkeypatch):
+    moved = CORPUS._replace(source=Source("elsewhere/small.txt"))
+    begun = load(trained.folder / "last.npz")
+    monkeypatch.setattr(Trainer, "run", lambda _: None)
+    assert fit(moved, OPTIONS, begun=begun, quiet=True).source == moved.source
+
+
+def test_a_text_is_prepared_once(trained, tmp_path, monkeypatch):
+    built, encoded = [], []
+    build, encode = Vocabulary.build, Vocabulary.encode
+    monkeypatch.setattr(Trainer, "run", lambda _: None)
+    monkeypatch.setattr(
+        Vocabulary, "build", lambda *given: built.append(1) or build(*given)
+    )
+    monkeypatch.setattr(
+        Vocabulary, "encode", lambda *given: encoded.append(1) or encode(*given)
+    )
+    fit(CORPUS, OPTIONS, quiet=True)
+    sentences = len(CORPUS.train) + len(CORPUS.validation)
+    assert (len(built), len(encoded)) == (1, sentences)
+    begun = load(trained.folder / "last.npz")
+    fit(CORPUS, OPTIONS, begun=begun, quiet=True)
+    assert (len(built), len(encoded)) == (1, 2 * sentences)
 
 
 # -------------------------------------------------------------- the loop, with a model that is none
@@ -238,14 +276,17 @@ class Actor:
         return {}
 
 
-NUMBERS = [np.full(3, i, np.int32) for i in range(4, 44)]  # 10 batches of 4 sentences
+# 10 batches of 4 sentences.
+NUMBERS = [np.full(3, i, np.int32) for i in range(4, 44)]
 
 
-def rehearse(actor, epochs=1, **trainer):
+def rehearse(actor, epochs=1, state=None, **trainer):
     """A trainer for an actor; the validation text is a batch with one word."""
     training_, validation = Batches(NUMBERS, 4), Batches([np.zeros(0, np.int32)], 1)
-    options = Options(epochs=epochs, rate=8.0)
-    return Trainer(actor, training_, validation, options, quiet=True, **trainer)
+    options = Options(epochs=epochs, learning_rate=8.0)
+    state = state or State(options.first_learning_rate)
+    trained = Trained(actor, Vocabulary(SPECIAL), options, Source(), "print", state)
+    return Trainer(trained, training_, validation, quiet=True, **trainer)
 
 
 def told(batches):
@@ -257,9 +298,9 @@ def test_the_rate_is_halved_where_an_epoch_won_too_little():
     losses = [9, 8, 8.5, 8 - 0.9 * ENOUGH, 7, 7, math.nextafter(7 - ENOUGH, 0), 6]
     actor = Actor(losses)
     history = rehearse(actor, len(losses)).run().history
-    assert [row["validation"] for row in history] == losses
+    assert [row.validation for row in history] == losses
     expected = [8, 8, 8, 4, 2, 2, 1, 1]
-    assert [row["learning_rate"] for row in history] == expected
+    assert [row.learning_rate for row in history] == expected
     assert actor.rates == [rate for rate in expected for _ in range(10)]
 
 
@@ -290,9 +331,10 @@ def test_the_history_weighs_batches_by_their_words():
     actor = Actor()
     actor.step = lambda batch, _: np.float32(batch.mask.sum())
     trainer = rehearse(actor)
-    trainer.training = Batches(text, 2)  # 6 words in one batch, 10 in the other
+    # 6 words in one batch, 10 in the other.
+    trainer.training = Batches(text, 2)
     (row,) = trainer.run().history
-    assert row["loss"] == (6 * 6 + 10 * 10) / 16
+    assert row.loss == (6 * 6 + 10 * 10) / 16
 
 
 def interrupted_after(count, folder, **options):
@@ -314,7 +356,8 @@ def test_ctrl_c_saves_and_the_rest_follows_later(count, tmp_path):
     assert signal.getsignal(signal.SIGINT) is handler
     assert len(actor.seen) == count
     arrays, about = checkpoint.load(tmp_path / "last.npz")
-    state = State(**about["state"])
+    history = [Epoch(**row) for row in about["state"].pop("history")]
+    state = State(**about["state"], history=history)
     assert state.epoch * 10 + state.position == count
     rest = Actor()
     rest.parameters = arrays["p"]
@@ -323,7 +366,7 @@ def test_ctrl_c_saves_and_the_rest_follows_later(count, tmp_path):
     assert np.array_equal(rest.parameters, spared.parameters)
     for row, good in zip(found.history, expected.history, strict=True):
         for name in ("epoch", "learning_rate", "loss", "validation"):
-            assert row[name] == good[name]
+            assert getattr(row, name) == getattr(good, name)
 
 
 @pytest.fixture
@@ -344,7 +387,8 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path, ctrl_c):
     handler = ctrl_c
     with pytest.raises(KeyboardInterrupt):
         rehearse(actor, folder=tmp_path).run()
-    assert len(actor.seen) == 4  # the fifth batch was not even finished
+    # The fifth batch was not even finished.
+    assert len(actor.seen) == 4
     assert list(tmp_path.iterdir()) == []
     assert signal.getsignal(signal.SIGINT) is handler
 
@@ -398,7 +442,8 @@ def astray(trainer):
         trainer.run()
     assert {file: file.read_bytes() for file in trainer.folder.iterdir()} == files
     message = str(caught.value)
-    assert "choose a smaller learning rate" in message
+    assert message.startswith("learning_rate=8.0: ")
+    assert "choose a smaller one" in message
     assert f"{trainer.folder / 'last.npz'} holds the last good state" in message
     assert "\n" not in message
     return message
@@ -409,8 +454,8 @@ def test_a_loss_that_is_none_names_epoch_and_batch(bad, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "LOOK_EVERY", 0)
     rehearse(Actor(), folder=tmp_path).run()
     actor = Actor()
-    trainer = rehearse(actor, 3, folder=tmp_path)
-    trainer.state = State(8.0, epoch=1, history=[{"validation": 1.0}])
+    state = State(8.0, epoch=1, history=[Epoch(1, 8.0, 1.0, 1.0, 1.0, 1.0)])
+    trainer = rehearse(actor, 3, state, folder=tmp_path)
     actor.before_step = {6: lambda: setattr(actor, "loss", bad)}
     assert f"the loss is {bad} in epoch 2, after batch 7" in astray(trainer)
 
@@ -434,112 +479,14 @@ def test_parameters_that_are_none_are_not_saved(bad, tmp_path, monkeypatch):
 
 
 def test_a_real_training_that_goes_astray(tmp_path):
-    wild = OPTIONS._replace(rate=1e38, clip=0.0)  # float32 ends at 3.4e38
+    # The numbers of float32 end at 3.4e38.
+    wild = changed(OPTIONS, learning_rate=1e38, clip=0.0)
     with pytest.raises(UserError, match=r"in epoch 1, after batch \d+: choose a small"):
         fit(CORPUS, wild, tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_beyond_all_bounds_still_has_a_perplexity():
-    assert perplexity(0) == 1
-    assert perplexity(math.log(8000)) == pytest.approx(8000)
-    assert perplexity(708.9) < math.inf
-    assert perplexity(1e5) == math.inf
-    row = {
-        "epoch": 1,
-        "learning_rate": 2.0,
-        "loss": 1e5,
-        "validation": 2.0,
-        "seconds": 1.0,
-        "words_per_second": 10.0,
-    }
-    assert "inf" in describe(row)
-
-
 # ------------------------------------------------------------------------------------ progress
-
-
-def two_epochs(batches=20):
-    """What a training of two epochs tells its progress."""
-    shown = Progress(batches)
-    for epoch in (1, 2):
-        shown.begin(epoch, 0)
-        for position in range(1, batches + 1):
-            shown.show(position, 5.0 / epoch, 100)
-        shown.end(f"epoch {epoch} is done")
-
-
-def test_a_log_has_plain_lines(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "LOG_EVERY", 0)
-    two_epochs()
-    out, log = capsys.readouterr()
-    lines = log.splitlines()
-    assert out == ""
-    assert len(lines) == 42
-    assert re.fullmatch(
-        r"epoch 1: batch 7 of 20, loss 5\.000, [\d,]+ words/s, 0:0\d left", lines[6]
-    )
-    assert lines[20] == "epoch 1 is done"
-    assert "\r" not in log
-    assert "\x1b" not in log
-
-
-def test_a_log_has_a_line_a_minute(capsys, monkeypatch):
-    now = [0.0]
-    clock = SimpleNamespace(monotonic=lambda: now[0])
-    monkeypatch.setattr(progress, "time", clock)
-    shown = Progress(600)
-    shown.begin(1, 300)  # resumed
-    for position in range(301, 451):
-        now[0] += 1.0
-        shown.show(position, 2.0, 50)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [
-        "epoch 1: batch 360 of 600, loss 2.000, 50 words/s, 4:00 left",
-        "epoch 1: batch 420 of 600, loss 2.000, 50 words/s, 3:00 left",
-    ]
-
-
-def test_a_terminal_without_a_width_is_a_log(monkeypatch):
-    master, slave = os.openpty()
-    with open(slave, "w", encoding="utf-8") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        assert Progress(20).place == "log"
-    os.close(master)
-
-
-def test_a_terminal_has_a_bar(monkeypatch):
-    master, slave = os.openpty()
-    size = struct.pack("HHHH", 24, 120, 0, 0)
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
-    with open(slave, "w", encoding="utf-8") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        shown = Progress(20)
-        assert shown.place == "terminal"
-        shown.begin(1, 0)
-        for position in range(1, 21):
-            shown.show(position, 4.321, 100)
-            shown.bar.refresh()
-        shown.end("epoch 1 is done")
-        terminal.flush()
-        os.set_blocking(master, False)
-        text = b""
-        for piece in iter(lambda: read_some(master), b""):
-            text += piece
-    os.close(master)
-    text = text.decode()
-    half = next(part for part in text.split("\r") if "10/20" in part)
-    assert re.search(r"epoch 1: +50%\|.*\| 10/20 \[\d\d:\d\d<\d\d:\d\d", half)
-    assert re.search(r"loss 4\.321, [\d,]+ words/s", half)
-    # The bar is wiped out, and the epoch's line is left.
-    assert re.search(r"\r +\repoch 1 is done\r?\n$", text)
-
-
-def read_some(master):
-    try:
-        return os.read(master, 65536)
-    except OSError:  # nothing is left
-        return b""
 
 
 def test_a_bar_is_closed_when_a_training_fails(monkeypatch):
@@ -550,26 +497,6 @@ def test_a_bar_is_closed_when_a_training_fails(monkeypatch):
     with pytest.raises(UserError):
         trainer.run()
     assert ended
-
-
-def test_a_notebook_has_one_output_that_changes():
-    source = inspect.getsource(two_epochs) + "two_epochs()"
-    source = f"from unrolled.progress import Progress\n{source}"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    messages = []
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3")
-    process_message = client.process_message
-
-    def listen(message, *rest):
-        messages.append(message["msg_type"])
-        return process_message(message, *rest)
-
-    client.process_message = listen
-    client.execute()
-    (output,) = notebook.cells[0].outputs
-    assert output.data == {"text/plain": "epoch 1 is done\nepoch 2 is done"}
-    assert messages.count("display_data") == 1
-    assert messages.count("update_display_data") == 41
 
 
 def test_quiet_means_quiet(capsys):

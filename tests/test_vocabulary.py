@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from unrolled.shakespeare import load
 from unrolled.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 
 SENTENCES = [
@@ -109,17 +108,3 @@ def test_coverage_by_hand():
     assert vocabulary.coverage([["to"]]) == 1
     with pytest.raises(ValueError, match="no words"):
         vocabulary.coverage([[], []])
-
-
-def test_eight_thousand_words_cover_shakespeare(tmp_path_factory, monkeypatch):
-    # To tokenize takes half a minute: the test modules share one cache.
-    cache = tmp_path_factory.getbasetemp() / "shakespeare"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    corpus = load()
-    vocabulary = Vocabulary.build(corpus.train, size=8000)
-    assert len(vocabulary) == 8000
-    assert 0.96 < vocabulary.coverage(corpus.train) < 0.97
-    assert 0.94 < vocabulary.coverage(corpus.validation) < 0.96
-    unknown = sum((vocabulary.encode(s) == UNKNOWN).sum() for s in corpus.test)
-    words = sum(map(len, corpus.test))
-    assert vocabulary.coverage(corpus.test) == pytest.approx(1 - unknown / words)

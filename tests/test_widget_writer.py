@@ -17,9 +17,9 @@ TEXT = "What's <b>here</b>? 5 🙂"
 ALPHABET = Vocabulary([*SPECIAL, *"\n ,.:;!?'-abcdefghijklmnoprstuvwyABEHLMTW<>/"])
 
 
-def content(per="column", H=32, D=8, alphabet=ALPHABET, **settings):
+def content(per="column", H=32, embedding=8, alphabet=ALPHABET, **settings):
     """A network with random weights, as Python runs it and as the page gets it."""
-    settings = Settings(len(alphabet), H, D, "gru", **settings)
+    settings = Settings(len(alphabet), H, embedding, "gru", **settings)
     weights = {name: 3 * v for name, v in initialize(settings, seed=1).items()}
     random = np.random.default_rng(2)
     weights["b"], weights["c"] = (
@@ -47,8 +47,8 @@ def log_probabilities(model, text):
     [
         ("row", {}),
         ("column", {}),
-        ("row", {"D": 0}),
-        ("column", {"D": 32, "tied": True}),
+        ("row", {"embedding": 0}),
+        ("column", {"embedding": 32, "tied": True}),
     ],
 )
 def test_its_probabilities_are_those_of_python(live, per, changes):
@@ -133,7 +133,9 @@ def test_it_writes_for_the_keyboard_and_stops(live):
 
 def test_it_writes_200_characters_a_second_or_more(live):
     tokens = [*SPECIAL, *map(chr, range(0x400, 0x400 + 86))]
-    _, given = content(H=256, D=64, alphabet=Vocabulary(tokens))  # the largest one
+    _, given = content(
+        H=256, embedding=64, alphabet=Vocabulary(tokens)
+    )  # the largest one
     page = live("writer", **given)
     write = """() => {
           const model = document.querySelector(".widget").model;

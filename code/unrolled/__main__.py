@@ -26,6 +26,8 @@ from unrolled.models import Trained
 from unrolled.options import Options
 from unrolled.probability import perplexity
 
+#: What may be another where a training goes on: the file may have moved.
+MAY_CHANGE = ("source", "epochs", "resume", "save_every")
 #: Words and characters of a sentence, at most, where nothing else is asked for.
 LONGEST = {"word": 100, "character": 500}
 
@@ -55,14 +57,14 @@ class Training:
 
 def train(given: dict[str, Any]) -> None:
     """Train a language model on a text, and keep it in a folder."""
-    chosen = fields.changed(Training(), **given)
-    if chosen.files.resume:
-        folder = chosen.files.resume
+    if "resume" in given:
+        folder = given["resume"]
         folder = folder.parent if folder.name == "last.npz" else folder
         begun = models.load(folder / "last.npz")
         chosen = _going_on(begun, folder, given)
         plays = text.load(chosen.text)
     else:
+        chosen = fields.changed(Training(), **given)
         folder = chosen.files.output or Path("models") / Path(chosen.text.source).stem
         _check_free(folder)
         plays = text.load(chosen.text)
@@ -86,13 +88,10 @@ def _check_free(folder: Path) -> None:
 def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
     """The settings of a training that goes on: its own, where nothing else is allowed."""
     own = Training(begun.source, begun.options, Files(output=folder))
-    chosen = fields.changed(own, **given)
-    training.check_options(begun, chosen.training)
-    had, asked = fields.flat(begun.source), fields.flat(chosen.text)
-    # The file may have moved.
-    training.check_same(had, {**asked, "source": had["source"]})
-    training.check_same({"output": folder}, {"output": chosen.files.output})
-    return chosen
+    had = {**fields.flat(own), "learning_rate": begun.options.first_learning_rate}
+    asked = {name: given[name] for name in given if name not in MAY_CHANGE}
+    training.check_same({name: had[name] for name in asked}, asked)
+    return fields.changed(own, **given)
 
 
 def _introduce(plays: Corpus, begun: Trained) -> None:

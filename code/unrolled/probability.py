@@ -31,4 +31,4 @@ def softmax(z: np.ndarray) -> np.ndarray:
 def perplexity(loss: float) -> float:
     """The exponential of a mean loss in nats: as unsure as between so many equal choices."""
     # The largest number is e^709.8.
-    return math.exp(loss) if loss < 709 else math.inf
+    return math.inf if loss > 709 else math.exp(loss)

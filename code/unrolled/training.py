@@ -248,7 +248,8 @@ def fit(
         check_options(begun, options)
         if begun.fingerprint != corpus.fingerprint:
             raise UserError(f"the text ({corpus.name}) has changed since it was begun")
-        begun.options = options
+        # The file may have moved.
+        begun.options, begun.source = options, corpus.source
     state, model = begun.state, begun.model
     training = batches_of(corpus.train, begun.vocabulary, options)
     validation = batches_of(corpus.validation, begun.vocabulary, options, like=training)
