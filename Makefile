@@ -7,6 +7,8 @@ PORT   ?= 8000
 # EXECUTE=auto|always|never|dry: execute pages without outputs that hold, all pages, or none;
 # dry says which would be, and stops.
 EXECUTE  ?= auto
+# TESTS=tests/test_cells.py: which tests `make test` runs, and other options of pytest. Nothing: all.
+TESTS    ?=
 # CHAPTERS="network-from-scratch gru-and-lstm": what `make freeze` is to freeze. Nothing: all.
 CHAPTERS ?=
 
@@ -57,10 +59,10 @@ $(EPUB): _build/doctrees/environment.pickle
 	@$(PY) -m sphinx -q -b epub $(SOURCES) _build/epub
 	@mv _build/epub/$(notdir $@) $@
 
-test: test-environment ## check the code and run all tests
+test: test-environment ## check the code and run all tests, or some (TESTS=tests/test_cells.py)
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
-	@$(PY) -m pytest -n auto --dist loadfile
+	@$(PY) -m pytest -n auto --dist loadfile $(TESTS)
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
