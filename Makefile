@@ -165,3 +165,40 @@ environment test-environment:
 	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || \
 	    { echo "Error: PYTHON= must name a Python from 3.11 up" >&2; exit 2; }
 endif
+
+# ------------------------------------------------- Theano itself, in a Python of its own
+
+THEANO_VENV := .venv-theano
+PYTHON38    ?= python3.8
+
+.PHONY: parity compiler clean-theano
+
+parity: compiler $(THEANO_VENV)/installed.txt test-environment ## compare with Theano 1.0.5 itself, which needs Python 3.8
+	@echo "Computing in Theano 1.0.5; the first time, it compiles for minutes ..."
+	@THEANO_FLAGS="floatX=float64,base_compiledir=$(THEANO_VENV)/compiled" \
+	    "$(THEANO_VENV)/bin/python" -I tests/reference/record_theano.py \
+	    --folder "$(THEANO_VENV)/live" > "$(THEANO_VENV)/record.log" 2>&1 || \
+	    { echo "Error: Theano computed nothing: see $(THEANO_VENV)/record.log" >&2; exit 2; }
+	@echo "Computing in PyTensor and NumPy ..."
+	@PYTHONPATH=code:tools $(PY) tests/parity.py "$(THEANO_VENV)/live"
+
+compiler:
+	@g++ -v >/dev/null 2>&1 || clang++ -v >/dev/null 2>&1 || \
+	    { echo "Error: there is no C++ compiler here, which Theano needs: install g++" >&2; exit 2; }
+
+# Written last: an installation that was cut short is begun anew by the next run.
+$(THEANO_VENV)/installed.txt: requirements-theano.txt
+	@"$(PYTHON38)" -I -c "import sys, venv, ensurepip; assert sys.version_info[:2] == (3, 8)" \
+	    2>/dev/null || { echo "Error: there is no Python 3.8 with its venv module here," \
+	    "which Theano needs: install it, or name it with PYTHON38=" >&2; exit 2; }
+	@echo "Installing $<"
+	@"$(PYTHON38)" -I -m venv --clear "$(THEANO_VENV)"
+	@"$(THEANO_VENV)/bin/python" -I -m pip install --no-input -r $< \
+	    > "$(THEANO_VENV)/install.log" 2>&1 || \
+	    { echo "Error: Theano was not installed: see $(THEANO_VENV)/install.log" >&2; exit 2; }
+	@cp $< $@
+
+distclean: clean-theano
+
+clean-theano:
+	@if [ -f "$(THEANO_VENV)/pyvenv.cfg" ]; then echo rm -rf "$(THEANO_VENV)"; rm -rf "$(THEANO_VENV)"; fi

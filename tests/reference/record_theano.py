@@ -4,8 +4,9 @@ Runs under Python 3.8 with Theano's last release, and does not import `unrolled`
 newer Python: README.md beside this file says how. Each model is one function that returns arrays
 by name; `<model>.npz` is what it returned.
 
-    python record_theano.py              # every model
-    python record_theano.py network      # one
+    python record_theano.py                   # every model
+    python record_theano.py network           # one
+    python record_theano.py --folder FOLDER   # leave the record alone
 """
 
 import argparse
@@ -283,7 +284,14 @@ def main():
     """Write the file of each model named on the command line, or of all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
-    models = parser.parse_args().models or list(MODELS)
+    parser.add_argument(
+        "--folder",
+        type=pathlib.Path,
+        default=HERE,
+        help="where to write; left out: the record",
+    )
+    chosen = parser.parse_args()
+    models = chosen.models or list(MODELS)
     unknown = sorted(set(models) - set(MODELS))
     if unknown:
         parser.error(f"model {unknown[0]!r}: expected one of {', '.join(MODELS)}")
@@ -293,8 +301,9 @@ def main():
             "expected Theano 1.0.5 with THEANO_FLAGS=floatX=float64"
         )
     made_by = np.array(f"Theano {theano.__version__}, NumPy {np.__version__}")
+    chosen.folder.mkdir(parents=True, exist_ok=True)
     for model in models:
-        path = HERE / (model + ".npz")
+        path = chosen.folder / (model + ".npz")
         np.savez_compressed(path, made_by=made_by, **MODELS[model]())
         print(f"{path.name}: {path.stat().st_size} bytes")
 
