@@ -47,11 +47,13 @@ extensions = [
     "downloads",
     "epub",
 ]
-if (ROOT / ".git").exists():  # says when each page changed last
+# Says when each page changed last.
+if (ROOT / ".git").exists():
     extensions.append("sphinx_last_updated_by_git")
 exclude_patterns = ["_frozen", "_ext", "_static", "_templates"]
 templates_path = ["book/_templates"]
-suppress_warnings = ["mystnb.unknown_mime_type", "git"]  # a shallow clone has no dates
+# A shallow clone has no dates.
+suppress_warnings = ["mystnb.unknown_mime_type", "git"]
 
 # Chapters are executed by tools/execute.py, which knows when they are out of date, and leaves
 # their outputs in MyST-NB's cache.
@@ -76,7 +78,8 @@ numfig_secnum_depth = 1
 math_eqref_format = "({number})"
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say more: shapes and units
+# The docstrings say more: shapes and units.
+autodoc_typehints = "none"
 napoleon_google_docstring = False
 
 bibtex_bibfiles = ["book/references.bib"]
@@ -130,6 +133,7 @@ epub_basename = "unrolled"
 epub_contributor = epub_publisher = epub_author
 epub_copyright = copyright
 epub_identifier = epub_uid = "unrolled"
-epub_show_urls = "no"  # what is cited stands in the bibliography
+# What is cited stands in the bibliography.
+epub_show_urls = "no"
 epub_css_files = ["epub.css"]
 epub_use_index = False

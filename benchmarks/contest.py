@@ -180,7 +180,8 @@ def check(one: Contestant, first: Contestant) -> None:
     """Hold a contestant to the first one's loss, if it has one, and let it warm up."""
     if not (np.isnan(one.loss) or np.isclose(one.loss, first.loss, rtol=1e-4)):
         raise UserError(f"{one.name}: loss {one.loss}, ours is {first.loss}")
-    one.take(3)  # the first steps compile and fill caches
+    # The first steps compile and fill caches.
+    one.take(3)
 
 
 # ------------------------------------------------------------------------------------- after

@@ -45,7 +45,8 @@ def main() -> None:
     warn_if_busy()
     vocabulary = Vocabulary([*SPECIAL, *map(str, range(C - len(SPECIAL)))])
     model = LanguageModel(Settings(C, H, H, options.cell))
-    generate(model, vocabulary, TOGETHER, longest=1)  # compiles
+    # Compiles.
+    generate(model, vocabulary, TOGETHER, longest=1)
     rates = {way: [] for way in WAYS}
     for seed in range(options.rounds):
         for way, how in WAYS.items():

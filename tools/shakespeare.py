@@ -91,7 +91,8 @@ CAPTION = re.compile(r"(?:THE )?SONG\.|ARIEL'S song\.|DUMB SHOW\.")
 # A name in two parts: the first ended up at the foot of the speech before.
 BROKEN_NAME = re.compile(r"^([A-Z][A-Z ]+[A-Z])\s*\n\n\*\*", re.MULTILINE)
 SPEAKER = re.compile(r"\*\*(.+)\*\*")
-LIST_ITEM = re.compile(r"\d+\\\.")  # the order of a procession, in Henry VIII
+# The order of a procession, in Henry VIII.
+LIST_ITEM = re.compile(r"\d+\\\.")
 
 Speech = tuple[str, list[str]]
 

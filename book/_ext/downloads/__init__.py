@@ -70,9 +70,12 @@ class Chapter(NamedTuple):
 
     title: str
     about: str
-    needed: dict[str, str]  # other people's packages: name, and what pip calls it
-    package: list[str]  # cells that provide the package
-    cells: list[nbformat.NotebookNode]  # those of the page
+    # Other people's packages: name, and what pip calls it.
+    needed: dict[str, str]
+    # Cells that provide the package.
+    package: list[str]
+    # Those of the page.
+    cells: list[nbformat.NotebookNode]
 
 
 def read_chapter(page: str, out: Path, site: str) -> Chapter:
@@ -101,9 +104,11 @@ def notebook(chapter: Chapter) -> nbformat.NotebookNode:
         *chapter.cells,
     ]
     for i, cell in enumerate(cells):
-        cell["id"] = f"cell-{i}"  # the same at each build
+        # The same at each build.
+        cell["id"] = f"cell-{i}"
         cell.metadata.pop("mystnb", None)
-        if "outputs" in cell:  # without what only the page can show
+        # Without what only the page can show.
+        if "outputs" in cell:
             cell.outputs = [o for o in cell.outputs if MIME not in o.get("data", {})]
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": python})
@@ -114,7 +119,8 @@ def script(chapter: Chapter) -> str:
     first = [check_packages(REFUSE, chapter.needed), *chapter.package]
     parts = [_comment(f"{chapter.title}\n\n{chapter.about}")]
     parts += [f"# %%\n{cell}" for cell in first]
-    parts.append(_comment(chapter.title))  # again: the package is long
+    # Again: the package is long.
+    parts.append(_comment(chapter.title))
     for cell in chapter.cells:
         if cell.cell_type == "markdown":
             parts.append(_comment(cell.source))

@@ -12,7 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from pages import code_cells, shown
 
-UNBROKEN = "␠"  # a space at which no line ends: in formulas, while lines are filled
+# A space at which no line ends: in formulas, while lines are filled.
+UNBROKEN = "␠"
 
 LIVE = (
     "On the book's web page a live model stands here. What the text says about typing, "
@@ -41,7 +42,8 @@ class Markdown(MarkdownConverter):
             tag = f"\n\\tag{{{number.get_text().strip('()¶')}}}" if number else ""
             return f"\n\n$$\n{latex}{tag}\n$$\n\n"
         if el.find_parent("table"):
-            latex = latex.replace("|", r"\vert ")  # it would end the cell
+            # It would end the cell.
+            latex = latex.replace("|", r"\vert ")
         return f"${latex.replace(' ', UNBROKEN)}$"
 
     def convert_span(self, el: Tag, text: str, parent_tags: set) -> str:
@@ -82,7 +84,8 @@ def cells_of(page: str, out: Path, site: str) -> list[nbformat.NotebookNode]:
     markdown = Markdown().convert_soup(article).replace(UNBROKEN, " ")
     cells = []
     pieces = re.split(r"⟦(\d+)⟧", markdown)
-    for i, text in enumerate(pieces):  # text and numbers of code, by turns
+    # Text and numbers of code, by turns.
+    for i, text in enumerate(pieces):
         if i % 2:
             cells.append(code[int(text)])
         elif text.strip():
@@ -112,7 +115,8 @@ def _prepare(article: Tag, page: str, site: str) -> None:
     for live in article.select(".widget"):
         live.name = "em"
         live.string = LIVE
-    for name in article.select(".source-caption .pre"):  # the file is not at hand
+    # The file is not at hand.
+    for name in article.select(".source-caption .pre"):
         name.string = name.get_text().replace("code/unrolled/", "unrolled/")
     for line in article.select(".provenance"):
         said = line.get_text().partition(" They were")[0]
