@@ -98,7 +98,6 @@ clean: ## remove what was built: _build
 distclean: clean ## remove the environment too: .venv
 	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf "$(VENV)"; rm -rf "$(VENV)"; fi
 
-
 # ------------------------------------------------------------------------------ the environment
 
 ifneq ($(strip $(VENV)),)
@@ -112,7 +111,8 @@ PYTHONS := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11)
 PIP     := $(PY) -m pip install --no-input --disable-pip-version-check
 # JAX needs CUDA's packages where the chapters may run on an NVIDIA GPU: there is a driver.
 ASKED   := $(or $(DEVICE),$(UNROLLED_DEVICE))
-GPU     := $(if $(ASKED),$(filter gpu GPU,$(ASKED)),$(wildcard /dev/nvidiactl /usr/lib/wsl/lib/libcuda.so.1))
+DRIVER  := $(wildcard /dev/nvidiactl /usr/lib/wsl/lib/libcuda.so.1)
+GPU     := $(if $(ASKED),$(filter gpu GPU,$(ASKED)),$(DRIVER))
 
 environment: $(VENV)/unrolled.done $(if $(GPU),$(VENV)/requirements-gpu.done)
 	@:

@@ -8,71 +8,22 @@ page the one of the two that belongs to its code goes to the site. A page with n
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 
 import kernel
-from fingerprint import changes, fingerprint
+from fingerprint import fingerprint
 from origin import Provenance, commit, local_changes, private_words
-from pages import BUILD, EXECUTED, FROZEN, code_of, executed_pages, read_page, show
+from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
+from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
 from unrolled.command_line import Parser
 from unrolled.errors import UserError
 from unrolled.shakespeare import load
-
-# A process of its own asks about the machine: one that has asked JAX for the GPU keeps most of
-# the GPU's memory, and the pages would find none.
-ASK = """
-import dataclasses, json, sys
-from unrolled import budget, errors, machine
-try:
-    print(json.dumps({**dataclasses.asdict(machine.describe()), "budget": budget.name()}))
-except errors.UserError as error:
-    sys.exit(str(error))
-"""
-# Where there is an NVIDIA driver (the second: under WSL). Only then is it worth asking.
-DRIVERS = ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
-
-
-@cache
-def machine() -> dict:
-    """Device, budget and versions with which pages would be executed now.
-
-    Raises
-    ------
-    UserError
-        If a device or budget was asked for that is not to be had.
-    """
-    asked = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True)
-    if asked.returncode:
-        raise UserError(asked.stderr.strip().rpartition("\n")[2])
-    return json.loads(asked.stdout)
-
-
-# ----------------------------------------------------------------------------------- notebooks
-
-
-def read(folder: Path, page: str) -> nbformat.NotebookNode | None:
-    """An executed page with its provenance; None where there is none, or none to be read."""
-    unreadable = (ValueError, KeyError, TypeError, AttributeError)
-    with contextlib.suppress(OSError, nbformat.ValidationError, *unreadable):
-        notebook = nbformat.read(folder / f"{page}.ipynb", as_version=4)
-        nbformat.validate(notebook)
-        made = replace(Provenance.of(notebook), frozen=folder == FROZEN)
-        if isinstance(made.fingerprint, dict):
-            made.write_to(notebook)
-            return notebook
-    return None
 
 
 def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
@@ -82,107 +33,6 @@ def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
     unfinished = path.with_suffix(".part")
     nbformat.write(notebook, unfinished)
     return unfinished.replace(path)
-
-
-# ---------------------------------------------------------------------------- what still holds
-
-
-def why_stale(
-    page: str, notebook: nbformat.NotebookNode, device: str, budget: str
-) -> str:
-    """What a page's outputs no longer agree with, in words; empty where they hold."""
-    now = fingerprint(page, device, budget)
-    if changed := changes(Provenance.of(notebook).fingerprint, now):
-        return f"changed since: {changed}"
-    if code_of(notebook) != code_of(read_page(page)):
-        return "its cells are not those of the page"
-    return ""
-
-
-def why_missing(page: str) -> str:
-    """Why there are no frozen outputs of a page."""
-    there = (FROZEN / f"{page}.ipynb").exists()
-    return "what is frozen cannot be read" if there else "nothing is frozen"
-
-
-def why_not_frozen(page: str, notebook: nbformat.NotebookNode | None, wish: str) -> str:
-    """Why frozen outputs are not to be shown; empty where they are.
-
-    They hold on every machine, unless DEVICE= or BUDGET= asks for others, or there is a GPU here
-    and they were made without one.
-    """
-    if notebook is None:
-        return why_missing(page)
-    made_on = Provenance.of(notebook).device
-    device = os.environ.get("UNROLLED_DEVICE", "").strip().lower() or made_on
-    budget = os.environ.get("UNROLLED_BUDGET", "").strip().lower() or device
-    better = wish != "never" and made_on == "cpu" and any(map(os.path.exists, DRIVERS))
-    if better and machine()["device"] == "gpu":
-        return "there is a GPU here, and the outputs were frozen without one"
-    return why_stale(page, notebook, device, budget)
-
-
-def why_not_ours(page: str, notebook: nbformat.NotebookNode) -> str:
-    """Why outputs are not those that this machine would make; empty where they are."""
-    here = machine()
-    return why_stale(page, notebook, here["device"], here["budget"])
-
-
-def why_not_kept(page: str, notebook: nbformat.NotebookNode | None) -> str:
-    """Why a page is to be frozen anew; empty where what is frozen stays."""
-    if notebook is None:
-        return why_missing(page)
-    if Provenance.of(notebook).local:
-        return "frozen with local changes that no commit holds"
-    return why_not_ours(page, notebook)
-
-
-def executed_here(page: str) -> nbformat.NotebookNode | None:
-    """The page as it was executed on this machine, where that holds."""
-    notebook = read(EXECUTED, page)
-    return notebook if notebook and not why_not_ours(page, notebook) else None
-
-
-# --------------------------------------------------------------------------------- what to do
-
-
-class Step(NamedTuple):
-    """A page and the outputs that it has; those of a page without any are to be made."""
-
-    page: str
-    outputs: nbformat.NotebookNode | None
-    why: str
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the outputs are frozen ones."""
-        return self.outputs is not None and Provenance.of(self.outputs).frozen
-
-
-def step_to_show(page: str, wish: str) -> Step:
-    """Find out what to do to show a page."""
-    if wish == "always":
-        return Step(page, None, "as EXECUTE=always says")
-    frozen = read(FROZEN, page)
-    stale = why_not_frozen(page, frozen, wish)
-    if not stale:
-        return Step(page, frozen, "frozen outputs hold")
-    ours = executed_here(page) if wish != "never" else None
-    return Step(page, ours, "executed here already" if ours else stale)
-
-
-def step_to_freeze(page: str, wish: str) -> Step:
-    """Find out what to do to freeze a page."""
-    if wish == "always":
-        return Step(page, None, "as EXECUTE=always says")
-    frozen = read(FROZEN, page)
-    stale = why_not_kept(page, frozen)
-    if not stale:
-        return Step(page, frozen, "frozen already")
-    ours = executed_here(page)
-    if ours and not Provenance.of(ours).local:
-        return Step(page, ours, "executed here already")
-    return Step(page, None, stale)
 
 
 def tell(steps: list[Step]) -> None:
@@ -200,7 +50,8 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     kernel.PageError
         If a cell fails. What was kept before stays.
     """
-    load()  # finds the words of the plays, once; else the first page to need them says that it does
+    # Finds the words of the plays, once; else the first page to need them says that it does.
+    load()
     here = machine()
     mark = fingerprint(page, here["device"], here["budget"])
     made = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
@@ -284,7 +135,8 @@ def freeze(pages: list[str], wish: str) -> None:
     todo = [step for step in steps if not step.frozen]
     for i, (page, outputs, _) in enumerate(todo, 1):
         notebook = outputs or execute(page, f"[{i}/{len(todo)}]")
-        refuse_local_changes()  # made while the page was executed
+        # Somebody may have edited them while the page was executed.
+        refuse_local_changes()
         if words := private_words(notebook):
             raise UserError(
                 f"{page} is not frozen: its outputs name this machine ({', '.join(words)})"

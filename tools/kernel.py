@@ -64,7 +64,8 @@ def run(page: str, number: str) -> nbformat.NotebookNode:
             f"book/{page}.md:{lines[begun[-1]]}: cell {len(begun)} of {total} "
             f"failed after {time.perf_counter() - start:.0f} s.\n{trace}"
         ) from error
-    except RuntimeError as error:  # the kernel did not even start
+    except RuntimeError as error:
+        # The kernel did not even start.
         why = LOG.read_text(errors="replace").strip().rpartition("\n")[2]
         raise PageError(
             f"book/{page}.md: {error} ({why or 'no reason given'})"
@@ -96,8 +97,10 @@ def _execute(notebook: nbformat.NotebookNode, begin) -> None:
         client = NotebookClient(
             notebook,
             timeout=None,
-            record_timing=False,  # it would stand in the cells, and change their hash
-            kernel_name="python3",  # in the Python that runs this
+            # Times would stand in the cells, and change their hash.
+            record_timing=False,
+            # In the Python that runs this.
+            kernel_name="python3",
             resources={"metadata": {"path": str(BOOK)}},
             config=Config(
                 {"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}

@@ -115,13 +115,15 @@ def commit() -> str:
 def private_words(notebook: nbformat.NotebookNode) -> list[str]:
     """What in the outputs tells whose machine made them: paths, user, host."""
     outputs = json.dumps([cell.get("outputs") for cell in notebook.cells])
-    text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", outputs)  # letters at random
+    # Pictures are letters at random.
+    text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", outputs)
     paths = {str(ROOT), str(Path.home()), sys.prefix, tempfile.gettempdir()}
     found = [path for path in paths if len(path) > 1 and f"{path}/" in text]
     with contextlib.suppress(OSError, KeyError):
         user = re.escape(getpass.getuser())
         found += re.findall(rf"[\w.]*/{user}/[\w./]*|\b{user}@[\w.-]+", text)
     host = socket.gethostname()
-    if not host.isalpha():  # a host called "gpu" or "python" is a word like others
+    # A host called "gpu" or "python" is a word like others.
+    if not host.isalpha():
         found += re.findall(rf"(?<![\w-]){re.escape(host)}(?![\w-])", text)
     return sorted(set(found))
