@@ -45,7 +45,7 @@ def main() -> None:
     warn_if_busy()
     vocabulary = Vocabulary([*SPECIAL, *map(str, range(C - len(SPECIAL)))])
     model = LanguageModel(Settings(C, H, H, options.cell))
-    # Compiles.
+    # The first call compiles.
     generate(model, vocabulary, TOGETHER, longest=1)
     rates = {way: [] for way in WAYS}
     for seed in range(options.rounds):

@@ -72,18 +72,16 @@ def test_a_step_is_the_equations(name, float64):
 
 def test_numba_takes_the_same_steps(float64):
     # All cells in one function: what NUMBA has compiled for one serves the next.
-    values = {name: values_of(name) for name in CELLS}
-    inputs = {
-        name: [pt.matrix(shape=value.shape) for value in values[name]] for name in CELLS
-    }
-    states = {name: cell.step(*inputs[name]) for name, cell in CELLS.items()}
-    step = compute.function(
-        sum(inputs.values(), []), sum(map(list, states.values()), []), mode="NUMBA"
-    )
-    found = iter(step(*sum(values.values(), [])))
-    for name in CELLS:
-        for expected in step_by_hand(name, values[name]):
-            assert relative_error(next(found), expected) < 1e-14
+    values, inputs, states, expected = [], [], [], []
+    for name, cell in CELLS.items():
+        values += values_of(name)
+        own = [pt.matrix(shape=value.shape) for value in values_of(name)]
+        inputs += own
+        states += cell.step(*own)
+        expected += step_by_hand(name, values_of(name))
+    found = compute.function(inputs, states, mode="NUMBA")(*values)
+    for s, by_equations in zip(found, expected, strict=True):
+        assert relative_error(s, by_equations) < 1e-14
 
 
 @cells

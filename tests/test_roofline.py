@@ -39,7 +39,7 @@ def pieces(cell, T):
     return roofline.pieces_of_work(model.compiled_step(batch))
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
 def test_every_further_word_adds_the_same(cell):
     counts = [pieces(cell, T) for T in (10, 15, 20)]
     assert counts[1] - counts[0] == counts[2] - counts[1] >= 5 * 5
@@ -54,8 +54,9 @@ def test_the_roof_is_above_what_is_measured_under_it():
     found = roofline.roof("cpu")
     assert found.corner == found.operations / found.bytes
     a = np.ones((300, 300), "float32")
-    seconds = timing.measure(lambda: a @ a).fastest
-    assert 2 * 300**3 / seconds < 4 * found.operations
+    # As long as what the roof is measured by: other work on the machine slows both.
+    seconds = timing.measure(lambda: [a @ a for _ in range(100)], repeats=5).median
+    assert 100 * 2 * 300**3 / seconds < 4 * found.operations
     assert 1e9 < found.bytes < 1e13
 
 

@@ -28,14 +28,14 @@ SCRIPTS = {
     "introduction_to_rnns.py": ["--steps", "30", "--hidden", "4", "--difficulties", "1"],
     "rnn_language_model.py": [
         "--sentences", "300", "--vocabulary", "100", "--hidden", "8", "--epochs", "1",
-        "--repeats", "1",
+        "--buckets", "1", "--repeats", "1",
     ],
     "backpropagation_through_time.py": [
         "--steps", "5", "--hidden", "4", "--distances", "2", "--cells", "rnn",
     ],
     "gru_and_lstm.py": [
         "--sentences", "300", "--vocabulary", "100", "--epochs", "1", "--layers", "1",
-        "--dropout", "0.1", "--cells", "gru",
+        "--dropout", "0.1", "--buckets", "1", "--cells", "gru",
     ],
 }  # fmt: skip
 
@@ -79,7 +79,9 @@ def test_help_names_every_option_with_its_default(run, script, tmp_path):
         assert f"\n  {option} " in done.out
     assert "\n  --output PATH" in done.out
     assert "(default: 0)" in done.out
-    assert f"figures/{script.removesuffix('.py').replace('_', '-')})" in done.out
+    figures = f"figures/{script.removesuffix('.py').replace('_', '-')}"
+    # It may be broken into two lines.
+    assert f"(default:{figures})" in "".join(done.out.split())
     assert "None" not in done.out
     # To ask for help makes no folder.
     assert list(tmp_path.iterdir()) == []
@@ -142,7 +144,7 @@ def test_the_classic_recipe_is_the_default(run):
         (
             "network_from_scratch.py",
             ["--learning-rate", "1e9"],
-            "--learning-rate 1000000000.0: the loss is nan after",
+            "--learning-rate 1000000000.0: the loss is ",
         ),
         ("network_from_scratch.py", ["--rate", "2"], "--rate"),
         ("theano_and_the_gpu.py", ["--mode", "C"], "--mode"),

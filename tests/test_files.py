@@ -1,0 +1,75 @@
+"""A file is written whole or not at all."""
+
+import os
+
+import pytest
+
+from unrolled import files
+
+
+def write(path, content):
+    with files.replacing(path) as file:
+        file.write(content)
+
+
+def test_a_new_file_and_one_in_the_place_of_another(tmp_path):
+    path = tmp_path / "result.txt"
+    for content in (b"old\r\n", "é\n".encode(), b""):
+        write(path, content)
+        assert path.read_bytes() == content
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_file_stands_while_the_new_one_is_written(tmp_path):
+    path = tmp_path / "result.txt"
+    write(path, b"old")
+    with files.replacing(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [UnicodeError, OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [True, False])
+def test_what_fails_on_the_way_leaves_the_old_file_or_none(tmp_path, error, before):
+    path = tmp_path / "result.txt"
+    if before:
+        write(path, b"old")
+    with pytest.raises(error), files.replacing(path) as file:
+        file.write(b"new")
+        raise error
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"] * before
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "result.txt"
+    write(path, b"old")
+    on_disk, fsync = [], os.fsync
+
+    def look(number):
+        fsync(number)
+        on_disk.append((path.read_bytes(), os.fstat(number).st_size))
+
+    monkeypatch.setattr(os, "fsync", look)
+    write(path, b"longer")
+    assert on_disk == [(b"old", 6)]
+
+
+def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
+    (tmp_path / "result.txt.part").write_bytes(b"half of a result, cut off")
+    write(tmp_path / "result.txt", b"new")
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_folder_in_the_way_is_named(tmp_path):
+    with pytest.raises(IsADirectoryError) as caught:
+        write(tmp_path, b"new")
+    assert str(tmp_path) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.parent.glob("*.part")) == []
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write(tmp_path / "nowhere" / "result.txt", b"new")
