@@ -19,16 +19,10 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
+import pytensor
 
-from support import (
-    REFERENCE,
-    loss_and_slopes,
-    made_by,
-    network_slopes,
-    part,
-    read_cases,
-    sentence,
-)
+from small_models import differentiate, sentence
+from support import REFERENCE, made_by, part, read_cases
 from unrolled import command_line, compute, network, rnn_by_hand
 from unrolled.gradient_check import relative_error
 from unrolled.language_model import LanguageModel
@@ -71,6 +65,19 @@ def train_network_by_hand(case):
     return named(losses, gradients._asdict(), path[-1]._asdict())
 
 
+def network_slopes(parameters, X, y, regularization, mode="JAX"):
+    """The network's loss and its gradients as the graph gives them."""
+    shared = network.Parameters(
+        *map(compute.shared, parameters, network.Parameters._fields)
+    )
+    graph = network.theano_loss(
+        shared, compute.shared(X, "X"), compute.shared(y, "y"), regularization
+    )
+    slopes = pytensor.grad(graph, list(shared))
+    value, *slopes = compute.function([], [graph, *slopes], mode=mode)()
+    return float(value), network.Parameters(*map(np.asarray, slopes))
+
+
 def train_network(case, mode="JAX"):
     """The 3-layer network in PyTensor."""
     X, y, regularization = case["X"], case["y"], float(case["regularization"])
@@ -103,7 +110,7 @@ def train_language_model(case, cell="rnn", layers=1, optimizer="sgd", mode="JAX"
     C, H = start["V"].shape
     D = start["E"].shape[1] if "E" in start else 0
     settings = Settings(C, H, D, cell, layers)
-    _, gradients = loss_and_slopes(settings, start, batch)
+    *_, gradients = differentiate(settings, start, batch)
     # The tutorial's epsilon; ours is smaller.
     with patch.dict(RULES, rmsprop=partial(rmsprop, epsilon=1e-6)):
         model = LanguageModel(settings, start, optimizer=optimizer, mode=mode)

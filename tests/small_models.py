@@ -86,12 +86,3 @@ def differentiate(settings, values, batch):
     compiled = differentiated(settings, *batch.x.shape)
     losses, loss, *slopes = map(np.asarray, compiled(*values.values(), *batch))
     return losses, float(loss), dict(zip(values, slopes))
-
-
-def recorded_parameters(recorded, what):
-    """Parameters by name, and what the rule remembers of them where it does."""
-    return {
-        name.removeprefix(f"{what}/"): value
-        for name, value in recorded.items()
-        if name.startswith(f"{what}/")
-    }

@@ -5,19 +5,11 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
 
 from pages import ROOT, executed_pages
-from unrolled import compute
-from unrolled.batches import Batch
-from unrolled.cells import CELLS
-from unrolled.layers import initialize, look_up, mean_loss, unroll, word_losses
-from unrolled.network import Parameters, theano_loss
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -51,50 +43,6 @@ def made_by(model, folder=REFERENCE):
     """The versions that a reference was computed with."""
     with np.load(folder / f"{model}.npz", allow_pickle=False) as file:
         return str(file["made_by"])
-
-
-def network_slopes(parameters, X, y, regularization, mode="JAX"):
-    """The network's loss and its gradients as the graph gives them."""
-    shared = Parameters(*map(compute.shared, parameters, Parameters._fields))
-    graph = theano_loss(
-        shared, compute.shared(X, "X"), compute.shared(y, "y"), regularization
-    )
-    slopes = pytensor.grad(graph, list(shared))
-    value, *slopes = compute.function([], [graph, *slopes], mode=mode)()
-    return float(value), Parameters(*map(np.asarray, slopes))
-
-
-@cache
-def differentiated(settings, *shape):
-    """Compile the mean loss and its gradients, of whole tables, as functions of both."""
-    p = {
-        name: pt.tensor(name, shape=value.shape)
-        for name, value in initialize(settings).items()
-    }
-    x, y, mask = batch = [
-        pt.tensor(name, dtype=dtype, shape=shape)
-        for name, dtype in zip(Batch._fields, ("int32", "int32", "float32"))
-    ]
-    count = settings.layers * CELLS[settings.cell].states
-    start = [pt.zeros((shape[1], settings.hidden)) for _ in range(count)]
-    s, _ = unroll(settings, p, look_up(p, x), start)
-    loss = mean_loss(word_losses(p, s, y), mask)
-    slopes = pytensor.grad(loss, list(p.values()))
-    return compute.function([*p.values(), *batch], [loss, *slopes])
-
-
-def loss_and_slopes(settings, values, batch):
-    """The mean loss of a batch and its gradients, in float64, as the graph gives them."""
-    assert pytensor.config.floatX == "float64"
-    compiled = differentiated(settings, *batch.x.shape)
-    loss, *slopes = compiled(*values.values(), *batch)
-    return float(loss), {name: np.asarray(g) for name, g in zip(values, slopes)}
-
-
-def sentence(x, y):
-    """A batch of one sentence."""
-    column = np.asarray(x, "int32")[:, None], np.asarray(y, "int32")[:, None]
-    return Batch(*column, np.ones(column[0].shape, "float32"))
 
 
 def float64_in(compiled):

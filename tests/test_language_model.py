@@ -17,11 +17,10 @@ from small_models import (
     TIED,
     TWO_LAYERS,
     differentiate,
-    recorded_parameters,
     sentence,
     weights,
 )
-from support import float64_in, read_case
+from support import float64_in, part, read_case
 from unrolled import compute, rnn_by_hand
 from unrolled.batches import Batch, Batches
 from unrolled.gradient_check import check_gradients, relative_error
@@ -62,7 +61,7 @@ def norm_of(slopes):
 def test_training_against_theano_1_0_5_and_by_hand(case, float64):
     recorded = read_case("rnn", case)
     x, y, rate = recorded["x"], recorded["y"], float(recorded["learning_rate"])
-    start = recorded_parameters(recorded, "start")
+    start = part(recorded, "start")
     untouched = {name: p.copy() for name, p in start.items()}
     hand = rnn_by_hand.Parameters(**{name: p.copy() for name, p in start.items()})
     model = LanguageModel(Settings(*start["U"].shape), start)
@@ -79,12 +78,12 @@ def test_training_against_theano_1_0_5_and_by_hand(case, float64):
         for name, p in model.values().items():
             assert relative_error(p, getattr(hand, name)) < 1e-12
         if len(losses) == 1:
-            for name, slope in recorded_parameters(recorded, "gradient").items():
+            for name, slope in part(recorded, "gradient").items():
                 found = (start[name] - model.values()[name]) / rate
                 assert relative_error(found, slope) < 1e-6
 
     assert losses == pytest.approx(recorded["losses"], rel=1e-6)
-    for name, end in recorded_parameters(recorded, "end").items():
+    for name, end in part(recorded, "end").items():
         assert relative_error(trained[name], end) < 1e-6
     # What a model starts from is its caller's, and stays as it is.
     assert all(np.array_equal(start[name], p) for name, p in untouched.items())
@@ -102,10 +101,7 @@ def test_gated_models_against_theano_1_0_5(cell, of_cell, float64, monkeypatch):
     monkeypatch.setitem(RULES, "rmsprop", partial(rmsprop, epsilon=1e-6))
     case, settings, optimizer = of_cell
     recorded = read_case(cell, case)
-    start, end = (
-        recorded_parameters(recorded, "start"),
-        recorded_parameters(recorded, "end"),
-    )
+    start, end = (part(recorded, "start"), part(recorded, "end"))
     batch = sentence(recorded["x"], recorded["y"])
     model = LanguageModel(settings, start, optimizer=optimizer)
     rate, losses = float(recorded["learning_rate"]), []
@@ -113,7 +109,7 @@ def test_gated_models_against_theano_1_0_5(cell, of_cell, float64, monkeypatch):
         losses.append(float(model.step(batch, rate)))
         # The first step of plain descent tells the gradient; that of the GRU is in test_layers.
         if len(losses) == 1 and optimizer == "sgd":
-            for name, slope in recorded_parameters(recorded, "gradient").items():
+            for name, slope in part(recorded, "gradient").items():
                 found = (start[name] - model.values()[name]) / rate
                 assert relative_error(found, slope) < 1e-6, name
     trained = model.values() | model.remembered()

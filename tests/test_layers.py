@@ -20,11 +20,10 @@ from small_models import (
     TWO_LAYERS,
     batch_of,
     differentiate,
-    recorded_parameters,
     sentence,
     weights,
 )
-from support import read_case
+from support import part, read_case
 from unrolled import compute, rnn_by_hand
 from unrolled.errors import UserError
 from unrolled.gradient_check import check_gradients, relative_error
@@ -158,12 +157,12 @@ def test_unroll_goes_on_from_states_that_are_given(float64):
 
 def test_gradients_of_a_gru_against_theano_1_0_5(float64):
     recorded = read_case("gru", "two layers")
-    start = recorded_parameters(recorded, "start")
+    start = part(recorded, "start")
     batch = sentence(recorded["x"], recorded["y"])
     settings = Settings(11, hidden=5, embedding=4, cell="gru", layers=2)
     _, loss, slopes = differentiate(settings, start, batch)
     assert loss == pytest.approx(recorded["losses"][0], rel=1e-6)
-    for name, slope in recorded_parameters(recorded, "gradient").items():
+    for name, slope in part(recorded, "gradient").items():
         assert relative_error(slopes[name], slope) < 1e-6, name
 
 
@@ -177,7 +176,7 @@ def slopes_by_position(truncate_gradient):
     recorded = read_case("rnn", "distinct")
     p = {
         name: compute.shared(value, name)
-        for name, value in recorded_parameters(recorded, "start").items()
+        for name, value in part(recorded, "start").items()
     }
     rows = p["U"][recorded["x"]]
     states = pytensor.scan(
@@ -205,7 +204,7 @@ def test_truncate_gradient_keeps_the_last_steps_of_the_sentence_only(float64):
     assert relative_error(truncated[-k:], full[-k:]) < 1e-12
     # Theano 1.0.5 says the same, and the truncation by hand is another.
     assert relative_error(truncated, recorded["truncated"]) < 1e-12
-    hand = rnn_by_hand.Parameters(**recorded_parameters(recorded, "start"))
+    hand = rnn_by_hand.Parameters(**part(recorded, "start"))
     x, y = recorded["x"], recorded["y"]
     assert relative_error(full, rnn_by_hand.gradients(hand, x, y).U[x]) < 1e-12
     by_steps = rnn_by_hand.gradients(hand, x, y, truncation=k).U[x]

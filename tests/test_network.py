@@ -1,10 +1,10 @@
 from itertools import pairwise
 
 import numpy as np
-import pytensor
 import pytest
 from sklearn.datasets import make_moons
 
+from parity import network_slopes
 from support import float64_in, made_by, read_case
 from unrolled import compute
 from unrolled.gradient_check import check_gradients, relative_error
@@ -17,7 +17,6 @@ from unrolled.network import (
     initialize,
     loss,
     predict,
-    theano_loss,
     theano_scores,
     train,
 )
@@ -35,17 +34,6 @@ def problem(N, D, H, C):
     X, y = random.randn(N, D), random.randint(C, size=N)
     start = initialize(D, H, C, seed=1)
     return Parameters(*(p + 0.1 * random.randn(*p.shape) for p in start)), X, y
-
-
-def theano_gradients(parameters, X, y, regularization):
-    """The loss and its gradients as the graph gives them."""
-    shared = Parameters(*map(compute.shared, parameters, NAMES))
-    graph = theano_loss(
-        shared, compute.shared(X, "X"), compute.shared(y, "y"), regularization
-    )
-    slopes = pytensor.grad(graph, list(shared))
-    value, *slopes = compute.function([], [graph, *slopes])()
-    return float(value), [np.asarray(slope) for slope in slopes]
 
 
 def descend(network, updates):
@@ -84,7 +72,7 @@ def test_gradients_by_hand_against_finite_differences(shape, regularization):
 @pytest.mark.parametrize("shape", PROBLEMS)
 def test_gradients_of_the_graph(shape, regularization, float64):
     parameters, X, y = problem(*shape)
-    value, slopes = theano_gradients(parameters, X, y, regularization)
+    value, slopes = network_slopes(parameters, X, y, regularization)
     assert value == pytest.approx(loss(parameters, X, y, regularization), rel=1e-12)
 
     for slope, by_hand in zip(slopes, gradients(parameters, X, y, regularization)):
@@ -126,7 +114,7 @@ def test_numpy_against_theano_1_0_5(recorded):
 def test_gradients_of_the_graph_against_theano_1_0_5(recorded, float64):
     start, slopes, _ = recorded_parameters(recorded)
     regularization = float(recorded["regularization"])
-    value, by_graph = theano_gradients(
+    value, by_graph = network_slopes(
         start, recorded["X"], recorded["y"], regularization
     )
     assert value == pytest.approx(recorded["losses"][0], rel=1e-6)

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from support import made_by, read_case
+from support import made_by, part, read_case
 from unrolled.gradient_check import check_gradients, relative_error
 from unrolled.rnn_by_hand import Parameters, forward, gradients, initialize, loss, step
 
@@ -43,10 +43,6 @@ def truncated_loss(p, held, x, y, truncation):
 def recorded(request):
     """One case of what Theano 1.0.5 computed, by name."""
     return read_case("rnn", request.param)
-
-
-def recorded_parameters(recorded, what):
-    return Parameters(*(recorded[f"{what}/{name}"].copy() for name in NAMES))
 
 
 # ----------------------------------------------------------------------------- states and loss
@@ -235,9 +231,9 @@ def test_steps_lower_the_loss(truncation):
 
 def test_training_by_hand_against_theano_1_0_5(recorded):
     x, y, rate = recorded["x"], recorded["y"], recorded["learning_rate"]
-    p = recorded_parameters(recorded, "start")
-    slopes = recorded_parameters(recorded, "gradient")
-    end = recorded_parameters(recorded, "end")
+    p = Parameters(**part(recorded, "start"))
+    slopes = Parameters(**part(recorded, "gradient"))
+    end = Parameters(**part(recorded, "end"))
     for by_hand, by_theano in zip(gradients(p, x, y), slopes):
         assert relative_error(by_hand, by_theano) < 1e-6
 
@@ -258,7 +254,7 @@ def test_record_is_of_theano_1_0_5_and_of_a_training_that_works(recorded):
 def test_truncation_of_theano_1_0_5_is_another():
     recorded = read_case("rnn", "distinct")
     x, y, k = recorded["x"], recorded["y"], int(recorded["truncate_gradient"])
-    p = recorded_parameters(recorded, "start")
+    p = Parameters(**part(recorded, "start"))
     # No word comes twice: a row of U is a position of the sentence.
     full = gradients(p, x, y).U[x]
     by_hand = gradients(p, x, y, truncation=k).U[x]
