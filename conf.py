@@ -30,7 +30,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     # Ours, one a file in book/_ext. First what stands on pages,
     "outputs",
-    "provenance",
+    "page_foot",
     "source",
     "solution",
     "live_model",

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 import pages
-from origin import private_words
+from provenance import private_words
 
 ROOT = Path(__file__).parents[1]
 

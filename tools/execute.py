@@ -18,9 +18,9 @@ import nbformat
 
 import kernel
 from fingerprint import fingerprint
-from origin import Provenance, commit, local_changes, private_words
 from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
+from provenance import Provenance, commit, local_changes, private_words
 from unrolled.command_line import Parser
 from unrolled.errors import UserError
 from unrolled.shakespeare import load

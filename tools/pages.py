@@ -12,7 +12,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 
-from origin import Provenance
+from provenance import Provenance
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import nbformat
 
 from fingerprint import changes, fingerprint
-from origin import Provenance
 from pages import EXECUTED, FROZEN, code_of, read_page
+from provenance import Provenance
 from unrolled.errors import UserError
 
 # A process of its own asks about the machine: one that has asked JAX for the GPU keeps most of

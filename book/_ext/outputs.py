@@ -8,8 +8,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
-from origin import Provenance
 from pages import executed_pages, shown, shown_path
+from provenance import Provenance
 
 
 def provenance_of(page: str) -> Provenance | None:

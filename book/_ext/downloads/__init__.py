@@ -23,7 +23,6 @@ from pages import PACKAGE, executed_pages, read_page
 from repair import replaced
 from unrolled.widgets import MIME
 
-from .cells import cells_of
 from .package import (
     INSTALL,
     REFUSE,
@@ -32,6 +31,7 @@ from .package import (
     needed_packages,
     set_up,
 )
+from .page_cells import cells_of
 
 #: Where the publisher puts the notebooks, in the repository, for the services that open them there.
 BRANCH = "notebooks"

@@ -1,4 +1,4 @@
-"""Where and when outputs were made.
+"""At the foot of a page: where and when its outputs were made.
 
 ``{provenance}``
     says it of the page where it stands.
@@ -12,9 +12,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from origin import Provenance
 from outputs import note_outputs, provenance_of
 from pages import BOOK, executed_pages
+from provenance import Provenance
 
 
 def _day(iso: str) -> str:
