@@ -103,6 +103,22 @@ def book(tmp_path, monkeypatch):
     return Book(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def once_frozen(tmp_path_factory):
+    """A book whose pages are frozen."""
+    book = Book(tmp_path_factory.mktemp("frozen"))
+    frozen = book.execute("--freeze")
+    assert frozen.returncode == 0, frozen.stderr
+    return book
+
+
+@pytest.fixture
+def frozen_book(once_frozen, book):
+    """A copy of it."""
+    shutil.copytree(once_frozen.folder, book.folder, dirs_exist_ok=True)
+    return book
+
+
 def test_only_what_changed_is_executed_and_a_failure_costs_nothing(book):
     assert "Executing 2 of 2 pages" in book.execute().stdout
     assert book.execute().stdout == "Outputs are up to date.\n"
@@ -130,9 +146,8 @@ def test_a_cell_that_kills_its_process_is_named(book):
     assert "book/one.md:8: cell 1 of 1 failed" in failed.stderr
 
 
-def test_frozen_outputs_are_shown_as_they_are(book):
-    frozen = book.execute("--freeze")
-    assert frozen.returncode == 0, frozen.stderr
+def test_frozen_outputs_are_shown_as_they_are(frozen_book):
+    book = frozen_book
     assert not book.frozen("one").with_suffix(".part").exists()
     shutil.rmtree(book.folder / "_build")
     thawed = book.execute("--execute", "never")
@@ -145,8 +160,8 @@ def test_frozen_outputs_are_shown_as_they_are(book):
     assert not book.executed("one").exists()
 
 
-def test_a_stale_page_is_executed_and_says_why(book):
-    book.execute("--freeze")
+def test_a_stale_page_is_executed_and_says_why(frozen_book):
+    book = frozen_book
     shutil.rmtree(book.folder / "_build")
     book.write("one", "1 + 2")
     refused = book.execute("--execute", "never")
@@ -166,8 +181,8 @@ def test_a_stale_page_is_executed_and_says_why(book):
     assert book.made("one")["stale"] == "changed since: its code"
 
 
-def test_words_and_captions_leave_frozen_outputs_alone(book):
-    book.execute("--freeze")
+def test_words_and_captions_leave_frozen_outputs_alone(frozen_book):
+    book = frozen_book
     page = book.folder / "book" / "one.md"
     page.write_text(page.read_text().replace("# A page", "# A better page"))
     page.write_text(page.read_text().replace("ipython3\n", "ipython3\n:tags: [a]\n\n"))
@@ -176,8 +191,8 @@ def test_words_and_captions_leave_frozen_outputs_alone(book):
     assert book.output("one") == "2"
 
 
-def test_always_ignores_what_is_frozen(book):
-    book.execute("--freeze")
+def test_always_ignores_what_is_frozen(frozen_book):
+    book = frozen_book
     made = book.execute("--execute", "always")
     assert "Executing 2 of 2 pages" in made.stdout
     assert book.made("one")["frozen"] is False
@@ -194,8 +209,8 @@ def test_freezing_goes_on_where_it_was_stopped(book):
     assert book.frozen("one").read_bytes() == before
 
 
-def test_a_failing_chapter_keeps_its_frozen_outputs(book):
-    book.execute("--freeze")
+def test_a_failing_chapter_keeps_its_frozen_outputs(frozen_book):
+    book = frozen_book
     before = book.frozen("two").read_bytes()
     book.write("one", "1 + 2")
     book.write("two", "1 / 0")
@@ -207,8 +222,8 @@ def test_a_failing_chapter_keeps_its_frozen_outputs(book):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_killed_run_loses_only_the_chapter_in_progress(book, how):
-    book.execute("--freeze")
+def test_a_killed_run_loses_only_the_chapter_in_progress(frozen_book, how):
+    book = frozen_book
     old = book.frozen("two").read_bytes()
     book.write("one", "1 + 2")
     slow = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
@@ -242,9 +257,9 @@ def test_a_killed_run_loses_only_the_chapter_in_progress(book, how):
     assert again.returncode == 0
 
 
-def test_outputs_of_another_device_are_shown_with_its_name(book):
+def test_outputs_of_another_device_are_shown_with_its_name(frozen_book):
     """A GPU's outputs, on a machine without one."""
-    book.execute("--freeze", UNROLLED_DEVICE="cpu")
+    book = frozen_book
     shutil.rmtree(book.folder / "_build")
     book.pretend("one", device="gpu", budget="gpu", name="NVIDIA H100")
     book.pretend("two", device="gpu", budget="smoke")
@@ -273,9 +288,9 @@ def test_what_is_no_frozen_page_is_not_shown(book):
     assert book.output("one") == "2"
 
 
-def test_outputs_of_other_cells_are_not_shown(book):
+def test_outputs_of_other_cells_are_not_shown(frozen_book):
     """A frozen page whose cells were edited by hand."""
-    book.execute("--freeze", "one")
+    book = frozen_book
     notebook = json.loads(book.frozen("one").read_text())
     code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
     code[0]["source"] = ["3 + 3"]
@@ -322,9 +337,8 @@ def test_a_host_is_a_private_word(monkeypatch):
         assert private_words(notebook) == private
 
 
-def test_a_frozen_page_opens_in_jupyter(book):
-    book.execute("--freeze", "one")
-    notebook = nbformat.read(book.frozen("one"), as_version=4)
+def test_a_frozen_page_opens_in_jupyter(once_frozen):
+    notebook = nbformat.read(once_frozen.frozen("one"), as_version=4)
     nbformat.validate(notebook)
     assert notebook.metadata["kernelspec"]["name"] == "python3"
 
@@ -351,8 +365,10 @@ def test_a_gpu_that_is_missing_is_a_line_and_status_2(book):
     assert wrong.stderr.count("\n") == 1
 
 
-def test_a_dry_run_says_what_would_be_done_and_why(book):
-    book.execute("--freeze", "one")
+def test_a_dry_run_says_what_would_be_done_and_why(frozen_book):
+    book = frozen_book
+    book.frozen("two").unlink()
+    book.executed("two").unlink()
     before = sorted(book.folder.rglob("*.ipynb"))
     book.write("two", "2 + 3")
     dry = book.execute("--execute", "dry")

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from support import QUICK
 from unrolled import machine
 
 CODE = Path(__file__).parents[1] / "code"
@@ -42,7 +43,7 @@ SCRIPTS = {
 
 def start(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
     """Run a script in a process of its own."""
-    environment = {**os.environ, "UNROLLED_DEVICE": "cpu", **variables}
+    environment = {**os.environ, **QUICK, "UNROLLED_DEVICE": "cpu", **variables}
     command = [sys.executable, "-W", "error", str(CODE / script), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 

@@ -8,6 +8,7 @@ page the one of the two that belongs to its code goes to the site. A page with n
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from dataclasses import replace
@@ -42,6 +43,12 @@ def tell(steps: list[Step]) -> None:
     print("EXECUTE=dry: nothing was executed.")
 
 
+@functools.cache
+def find_words() -> None:
+    """Find the words of the plays; else the first page to need them would say that it does."""
+    load()
+
+
 def execute(page: str, number: str) -> nbformat.NotebookNode:
     """Execute a page on this machine and keep it.
 
@@ -50,8 +57,7 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     kernel.PageError
         If a cell fails. What was kept before stays.
     """
-    # Finds the words of the plays, once; else the first page to need them says that it does.
-    load()
+    find_words()
     here = machine()
     mark = fingerprint(page, here["device"], here["budget"])
     made = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
