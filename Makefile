@@ -110,7 +110,8 @@ endif
 # The pins are resolved and tested for these.
 FITS    := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHONS := $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11)
-PIP     := $(PY) -m pip install --no-input --disable-pip-version-check
+# Python compiles a module when it is first used; to compile all of them here takes a minute.
+PIP     := $(PY) -m pip install --no-input --disable-pip-version-check --no-compile
 # JAX needs CUDA's packages where the chapters may run on an NVIDIA GPU: there is a driver.
 ASKED   := $(or $(DEVICE),$(UNROLLED_DEVICE))
 DRIVER  := $(wildcard /dev/nvidiactl /usr/lib/wsl/lib/libcuda.so.1)

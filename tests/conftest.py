@@ -5,6 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+# Most of a small training is compiling, and most of that is optimizing what then runs for a moment.
+# Before JAX is loaded, here and in all processes that tests start.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+import jax
 import pytest
 from filelock import FileLock
 
@@ -33,6 +38,15 @@ def float64():
     compute.use_precision("float64")
     yield
     compute.use_precision("float32")
+
+
+@pytest.fixture
+def optimized():
+    """Compile during one test as a user does."""
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="session")

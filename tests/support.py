@@ -64,16 +64,12 @@ def float64_in(compiled):
     return found
 
 
-#: Most of a small training is compiling. Without optimizations that takes a fifth less.
-QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-
-
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without what a developer may have set."""
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("UNROLLED", "PYTHON"))
     }
-    return {**kept, **QUICK, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
+    return {**kept, "UNROLLED_BUDGET": "smoke", "MPLBACKEND": "agg", **more}
 
 
 def run(*command: str | Path, **options) -> subprocess.CompletedProcess:

@@ -58,7 +58,7 @@ def norm_of(slopes):
 
 
 @pytest.mark.parametrize("case", ["repeated", "distinct"])
-def test_training_against_theano_1_0_5_and_by_hand(case, float64):
+def test_training_against_theano_1_0_5_and_by_hand(case, float64, optimized):
     recorded = read_case("rnn", case)
     x, y, rate = recorded["x"], recorded["y"], float(recorded["learning_rate"])
     start = part(recorded, "start")
@@ -96,7 +96,9 @@ GATED = {
 
 
 @pytest.mark.parametrize(("cell", "of_cell"), GATED.items(), ids=GATED)
-def test_gated_models_against_theano_1_0_5(cell, of_cell, float64, monkeypatch):
+def test_gated_models_against_theano_1_0_5(
+    cell, of_cell, float64, optimized, monkeypatch
+):
     # As the tutorial has it; ours is smaller.
     monkeypatch.setitem(RULES, "rmsprop", partial(rmsprop, epsilon=1e-6))
     case, settings, optimizer = of_cell

@@ -14,6 +14,9 @@ from unrolled.batches import Batch
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 
+# What is counted and timed is the program that users run.
+pytestmark = pytest.mark.usefixtures("optimized")
+
 
 def test_fused_work_is_one_piece():
     a = compute.shared(np.ones(1000), "a")

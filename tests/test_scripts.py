@@ -12,7 +12,6 @@ import matplotlib
 import numpy as np
 import pytest
 
-from support import QUICK
 from unrolled import machine
 
 CODE = Path(__file__).parents[1] / "code"
@@ -43,7 +42,7 @@ SCRIPTS = {
 
 def start(script: str, *options: str, **variables: str) -> subprocess.CompletedProcess:
     """Run a script in a process of its own."""
-    environment = {**os.environ, **QUICK, "UNROLLED_DEVICE": "cpu", **variables}
+    environment = {**os.environ, "UNROLLED_DEVICE": "cpu", **variables}
     command = [sys.executable, "-W", "error", str(CODE / script), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 

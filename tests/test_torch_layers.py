@@ -123,7 +123,7 @@ def ours(cell):
     # Each takes seconds to compile.
     [*((cell, "float64") for cell in LAYER_OF), ("gru-reset-after", "float32")],
 )
-def test_outputs_and_slopes_are_those_of_pytorch(cell, dtype, theirs):
+def test_outputs_and_slopes_are_those_of_pytorch(cell, dtype, theirs, optimized):
     try:
         compute.use_precision(dtype)
         found = ours(cell)
