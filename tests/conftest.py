@@ -43,7 +43,7 @@ def float64():
 @pytest.fixture
 def optimized():
     """Compile during one test as a user does."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
