@@ -451,7 +451,7 @@ def test_float32_model_is_close_to_the_gradients_in_float64(settings, clip):
         assert relative_error(p, values[name] - 0.5 * scale * slopes[name]) < 1e-5
 
 
-def test_model_that_is_sure_and_wrong():
+def test_model_that_is_sure_and_wrong(optimized):
     # Its states are near 1, and its scores hundreds apart: the probability of the word that comes
     # is too small for a float, its logarithm is not.
     values = {name: np.zeros_like(p) for name, p in weights(ONE_HOT).items()}
