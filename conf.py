@@ -41,6 +41,8 @@ extensions = [
     "repair",
     "valid_html",
     "descriptions",
+    "toolbar",
+    "scripts",
     "style_sheet",
     # and what is made of them.
     "previews",
@@ -88,8 +90,23 @@ bibtex_reference_style = "author_year"
 
 copybutton_exclude = ".linenos, .gp, .go"
 
-html_theme = "furo"
-html_theme_options = {}
+html_theme = "sphinx_book_theme"
+html_theme_options = {
+    "logo": {"text": "Unrolled"},
+    # The parts of a page, each a template, of the theme's or of book/_templates.
+    "article_header_start": ["toggle-primary-sidebar"],
+    "article_header_end": ["article-header-buttons"],
+    "navbar_persistent": [],
+    "primary_sidebar_end": [],
+    "footer_content_items": ["copyright", "last-updated"],
+    "back_to_top_button": False,
+    "show_toc_level": 2,
+    "search_bar_text": "Search the book",
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+# What is light or dark where no script says so.
+html_context = {"default_mode": "light"}
 html_title = "Unrolled"
 html_last_updated_fmt = "%B %d, %Y"
 git_last_updated_timezone = "UTC"
@@ -97,12 +114,10 @@ html_logo = "book/_static/logo.svg"
 html_favicon = "book/_static/logo.svg"
 html_static_path = ["book/_static"]
 html_css_files = ["unrolled.css"]
-html_js_files = [("page.js", {"defer": "defer"})]
+html_js_files = ["page.js", "search.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-pygments_style = "a11y-high-contrast-light"
-pygments_dark_style = "a11y-high-contrast-dark"
 
 # Where the site stands, if that is known: SITE_URL=https://example.org/unrolled/. Search engines
 # and link previews want whole addresses; nothing else needs one.
@@ -111,12 +126,6 @@ notfound_urls_prefix = urlsplit(html_baseurl).path.rstrip("/") + "/"
 # The book's repository, if it is known: REPOSITORY_URL=https://github.com/OWNER/NAME. Notebooks
 # can then be opened in Colab and Binder, and every page edited.
 repository = os.environ.get("REPOSITORY_URL", "")
-if repository:
-    html_theme_options |= {
-        "source_repository": repository,
-        "source_branch": "main",
-        "source_directory": "book/",
-    }
 if html_baseurl:
     html_baseurl = html_baseurl.rstrip("/") + "/"
     extensions += ["sphinx_sitemap", "sphinxext.opengraph"]

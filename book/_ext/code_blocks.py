@@ -47,8 +47,9 @@ class LightFormatter(HtmlFormatter):
 def use_light_formatter(app: Sphinx) -> None:
     """Write the code of the site so."""
     if app.builder.name == "html":
-        config = app.config
-        plain = plain_kinds(config.pygments_style, config.pygments_dark_style)
+        options = app.config.html_theme_options
+        styles = (options[f"pygments_{mode}_style"] for mode in ("light", "dark"))
+        plain = plain_kinds(*styles)
         app.builder.highlighter.formatter = partial(LightFormatter, plain)
 
 

@@ -1,4 +1,4 @@
-/* What the theme leaves to the mouse, for the keyboard. */
+/* What the theme leaves to the mouse, for the keyboard, and its toolbar. */
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -20,35 +20,24 @@ document.addEventListener("DOMContentLoaded", () => {
     watch.observe(target);
   }, true);
 
-  // On narrow screens two drawers hide behind labels of checkboxes. The labels become buttons, and
-  // what is in a closed drawer is out of reach (see unrolled.css).
-  drawer("__navigation", "Chapters", ".sidebar-drawer");
-  drawer("__toc", "On this page", ".toc-drawer");
-});
-
-function drawer(id, name, selector) {
-  const box = document.getElementById(id);
-  if (!box) return;
-  const buttons = [...document.querySelectorAll(`label[for="${id}"]:not(.overlay)`)].map((label) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = label.className;
-    button.setAttribute("aria-label", name);
-    button.append(...label.childNodes);
-    button.addEventListener("click", () => {
-      box.click();
-      if (box.checked) requestAnimationFrame(() => document.querySelector(selector).querySelector("a, input").focus());
-    });
-    label.replaceWith(button);
-    return button;
+  // A menu of the toolbar closes when one chose from it, looks elsewhere, or presses Escape.
+  const close = () => document.querySelector(".menu[open]")?.removeAttribute("open");
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest(".menu summary")) close();
   });
-  const tell = () => buttons.forEach((button) => button.setAttribute("aria-expanded", box.checked));
-  box.addEventListener("change", tell);
-  tell();
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && box.checked) {
-      box.click();
-      buttons.find((button) => button.offsetParent)?.focus();
-    }
+    const open = document.querySelector(".menu[open]");
+    if (event.key !== "Escape" || !open) return;
+    close();
+    open.querySelector("summary").focus();
   });
-}
+
+  const actions = {
+    print: () => window.print(),
+    "full-screen": () => document.fullscreenElement
+      ? document.exitFullscreen() : document.documentElement.requestFullscreen(),
+  };
+  document.querySelectorAll("[data-action]").forEach((button) => {
+    button.addEventListener("click", actions[button.dataset.action]);
+  });
+});

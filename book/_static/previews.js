@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const article = document.querySelector("article[role=main]");
+  const article = document.querySelector("article.bd-article");
   const root = new URL(document.documentElement.dataset.content_root, location.href);
   // What holds at the original only: names, roles, waiting.
   const ATTRIBUTES = ["id", "role", "tabindex", "loading", "decoding"];

@@ -1,4 +1,4 @@
-"""Each chapter as a notebook and as a script that stand alone, offered under its title.
+"""Each chapter as a notebook and as a script that stand alone; the toolbar offers them.
 
 Both are made from the finished page, so they say what it says: references are resolved, numbers are
 in their places. Functions that the page shows from the package become cells, and the modules that
@@ -7,7 +7,6 @@ the page.
 """
 
 import functools
-import html
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +14,9 @@ from typing import NamedTuple
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
-from sphinx.config import Config
-from sphinx.errors import ConfigError
 
 from fingerprint import imported_modules
 from pages import PACKAGE, executed_pages, read_page
-from repair import replaced
 from unrolled.widgets import MIME
 
 from .package import (
@@ -32,11 +28,6 @@ from .package import (
     set_up,
 )
 from .page_cells import cells_of
-
-#: Where the publisher puts the notebooks, in the repository, for the services that open them there.
-BRANCH = "notebooks"
-COLAB = "https://colab.research.google.com/github"
-BINDER = "https://mybinder.org/v2/gh"
 
 #: In a script only comments may stand before it.
 FUTURE = "from __future__ import annotations"
@@ -171,52 +162,7 @@ def _newer(sources: list[Path], targets: tuple[Path, ...]) -> bool:
     return any(source.stat().st_mtime > made for source in sources)
 
 
-def links(page: str, repository: str) -> dict[str, str]:
-    """What a page offers: names, and addresses as seen from the page."""
-    up = "../" * page.count("/")
-    name = page.rpartition("/")[2]
-    if page == "index":
-        return {"The whole book as EPUB": "downloads/unrolled.epub"}
-    if page not in downloadable():
-        return {}
-    found = {
-        "Notebook": f"{up}downloads/{name}.ipynb",
-        "Script": f"{up}downloads/{name}.py",
-    }
-    if project := repository.removeprefix("https://github.com/"):
-        found |= {
-            "Open in Colab": f"{COLAB}/{project}/blob/{BRANCH}/{name}.ipynb",
-            "Open in Binder": f"{BINDER}/{project}/{BRANCH}?labpath={name}.ipynb",
-        }
-    return found
-
-
-def offer(app: Sphinx, page: str, _template, context: dict, _tree) -> None:
-    """Say under a page's title what can be downloaded, and where else its notebook opens."""
-    if app.builder.name != "html":
-        return
-    items = " ".join(
-        f'<a href="{html.escape(url)}"{"" if "://" in url else " download"}>{text}</a>'
-        for text, url in links(page, app.config.repository).items()
-    )
-    if items:
-        head = f'</h1>\n<p class="downloads">{items}</p>'
-        context["body"] = replaced(context["body"], "</h1>", head)
-
-
-def check_repository(_app: Sphinx, config: Config) -> None:
-    """Colab and Binder know repositories of one host by owner and name."""
-    address = config.repository = config.repository.rstrip("/")
-    if address and not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
-        raise ConfigError(
-            f"REPOSITORY_URL={address}: an address such as https://github.com/OWNER/NAME is wanted"
-        )
-
-
 def setup(app: Sphinx) -> dict:
     """Add it to Sphinx."""
-    app.add_config_value("repository", "", "html", str)
-    app.connect("config-inited", check_repository)
-    app.connect("html-page-context", offer)
     app.connect("build-finished", write_downloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -118,7 +118,7 @@ unrolled.widget("gradients", (root, { a, V, c, y, W: drawn, sigma_1: stretch }) 
   /* A dot on the curve; a triangle at the edge where the curve is beyond it. */
   function mark(chart, { color }, value, filled) {
     const [px, py] = chart.at(now.distance, value);
-    const look = { class: `c${color}`, style: `stroke-width: 2; fill: var(${filled ? `--c${color}` : "--color-background-primary"})` };
+    const look = { class: `c${color}`, style: `stroke-width: 2; fill: var(${filled ? `--c${color}` : "--pst-color-background"})` };
     if (value >= axis.min && value <= axis.max) return el("circle", { cx: px, cy: py, r: 4.5, ...look });
     const up = value > axis.max ? 1 : -1;
     return el("polygon", { points: `${px - 6},${py + 10 * up} ${px + 6},${py + 10 * up} ${px},${py}`, ...look });

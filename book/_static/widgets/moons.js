@@ -119,7 +119,7 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
     points.append(
       el("path", { d: marks(shown, y_new, c, 2.2), style: `fill: none; stroke: ${color}` }),
       el("path", { d: marks(X, y, c, 3),
-        style: `fill: ${color}; stroke: var(--color-background-primary); stroke-width: 0.5` }));
+        style: `fill: ${color}; stroke: var(--pst-color-background); stroke-width: 0.5` }));
   }
 
   // A grid over the plane: where to ask the network, and where that is in the picture.

@@ -89,7 +89,7 @@ unrolled.widget("spelling", (root, { alphabet, U, W, b, V, c }) => {
 
   const STEP = 40, LEFT = 46, CELL = { width: 30, height: 13 };
   const TOP = 52, BOTTOM = TOP + H * CELL.height, X = BOTTOM + 42, CHANGE = X + 22;
-  const INK = "fill: var(--color-foreground-primary)";
+  const INK = "fill: var(--pst-color-text-base)";
   const center = (i) => LEFT + STEP * i + STEP / 2;
   const say = (x, y, text, style, anchor = "middle") => el("text", { x, y, style, "text-anchor": anchor }, text);
   const number = (value) => value.toFixed(2).replace("-", "−");
@@ -101,7 +101,7 @@ unrolled.widget("spelling", (root, { alphabet, U, W, b, V, c }) => {
   function cell(value, x, y) {
     const half = CELL.width / 2, wide = Math.abs(value) * half;
     return [
-      el("rect", { x: x - half, y, ...CELL, style: "fill: none; stroke: var(--color-background-border)" }),
+      el("rect", { x: x - half, y, ...CELL, style: "fill: none; stroke: var(--pst-color-border)" }),
       el("rect", {
         x: value < 0 ? x - wide : x, y: y + 1, width: wide, height: CELL.height - 2,
         style: `fill: var(${value < 0 ? "--c0" : "--c1"}); fill-opacity: 0.7`,
@@ -115,7 +115,7 @@ unrolled.widget("spelling", (root, { alphabet, U, W, b, V, c }) => {
     const group = el("g", { onclick: () => go(i), style: "cursor: pointer" },
       el("rect", {
         x: x - STEP / 2 + 1, y: 1, width: STEP - 2, height: X + 9, rx: 4,
-        style: `fill: transparent; stroke-width: 2; stroke: ${chosen ? "var(--color-brand-primary, blue)" : "none"}`,
+        style: `fill: transparent; stroke-width: 2; stroke: ${chosen ? "var(--unrolled-blue, blue)" : "none"}`,
       }),
       say(x, 18, name(guess) + (guess === now.y[i] ? " ✓" : ""), INK),
       say(x, X, name(now.x[i]), `${INK}; font-weight: bold`),

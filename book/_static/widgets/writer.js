@@ -117,7 +117,7 @@ unrolled.widget("writer", (root, data) => {
   const box = { rows: 2, spellcheck: "false", autocapitalize: "off", style: "width:100%;box-sizing:border-box;font-family:monospace" };
   const prompt = el("textarea", { ...box, oninput: () => { stop(); begin(); } });
   prompt.value = data.prompt;
-  const start = el("span", { style: "color:var(--color-foreground-secondary)" }), text = el("span");
+  const start = el("span", { style: "color:var(--pst-color-text-muted)" }), text = el("span");
   const sheet = (label, style, ...inside) => el("div", { tabindex: 0, role: "region", "aria-label": label,
     style: `white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;margin:0.4rem 0;overflow-y:auto;${style}` }, ...inside);
   const page = sheet("What it writes", "height:12em", start, text, el("span", { "aria-hidden": "true" }, "▏"));
@@ -265,7 +265,7 @@ unrolled.widget("writer", (root, data) => {
   }
 
   const legend = [0, 1, 2, 4, 8].map((bits) =>
-    el("span", { style: `${look(bits)};color:var(--color-foreground-primary);padding:0 0.4em;margin-right:0.5em` }, String(bits)));
+    el("span", { style: `${look(bits)};color:var(--pst-color-text-base);padding:0 0.4em;margin-right:0.5em` }, String(bits)));
   const reading = el("div", { hidden: true }, el("label", {}, "Text to read", source), marked, place,
     el("p", { class: "note" }, "Bits: ", ...legend, "8 or more. A dotted line: not in the alphabet."));
 

@@ -1,0 +1,47 @@
+"""Scripts wait until the page is there, and leave alone what is ours."""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from repair import replaced
+
+#: The theme's script marks blocks of code that do not scroll as out of reach of the keyboard, those
+#: too that are not drawn yet; page.js knows better.
+THEME, MARKS = "_static/scripts/pydata-sphinx-theme.js", '["pre",'
+
+
+def defer(app: Sphinx, _page, _template, context: dict, _tree) -> None:
+    """Let all scripts wait; those that only tell the theme what it need not know go."""
+    if app.builder.name != "html":
+        return
+    kept = []
+    for script in context["script_files"]:
+        told = script.attributes.get("body", "")
+        if told.startswith("DOCUMENTATION_OPTIONS."):
+            continue
+        if script.filename:
+            script.attributes["defer"] = "defer"
+        kept.append(script)
+    context["script_files"] = kept
+
+
+def mend_theme(app: Sphinx, error: Exception | None) -> None:
+    """Take the blocks of code out of the theme's hands."""
+    if error or app.builder.name != "html":
+        return
+    path = Path(app.outdir, THEME)
+    text = path.read_text(encoding="utf-8")
+    # A build that goes on from another one finds it mended.
+    if MENDED not in text:
+        path.write_text(replaced(text, MARKS, MENDED), encoding="utf-8")
+
+
+MENDED = "[/* code: page.js */"
+
+
+def setup(app: Sphinx) -> dict:
+    """Add it to Sphinx."""
+    app.connect("html-page-context", defer, priority=900)
+    app.connect("build-finished", mend_theme)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
