@@ -135,33 +135,6 @@ def test_a_script_says_in_one_line_what_is_missing(build, tmp_path):
     )
 
 
-def offer(page, repository=""):
-    app = SimpleNamespace(
-        builder=SimpleNamespace(name="html"),
-        config=SimpleNamespace(repository=repository),
-    )
-    context = {"body": "<h1>A title</h1><p>Text</p>"}
-    downloads.offer(app, page, None, context, None)
-    return context["body"]
-
-
-def test_colab_and_binder_are_offered_where_the_repository_is_known():
-    assert "Colab" not in offer("gru-and-lstm")
-    body = offer("gru-and-lstm", "https://github.com/someone/book")
-    assert "/github/someone/book/blob/notebooks/gru-and-lstm.ipynb" in body
-    assert "/gh/someone/book/notebooks?labpath=gru-and-lstm.ipynb" in body
-    assert "Notebook" not in offer("preface", "https://github.com/someone/book")
-
-
-@pytest.mark.parametrize(
-    "address", ["github.com/a/b", "https://github.com/a", "https://x.org/a/b"]
-)
-def test_an_address_that_is_no_repository_is_named(address):
-    config = SimpleNamespace(repository=address)
-    with pytest.raises(ConfigError, match=f"REPOSITORY_URL={re.escape(address)}"):
-        downloads.check_repository(None, config)
-
-
 # ------------------------------------------------------------------------------------ the EPUB
 
 

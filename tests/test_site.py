@@ -135,7 +135,7 @@ def test_the_site_works_under_a_path(chromium, build, page):
         opened.on("response", lambda it: it.ok or failed.append(it.url))
         opened.goto(f"{address}/html/{page}.html", wait_until="networkidle")
         assert failed == []
-        home = opened.locator("a.sidebar-brand").evaluate("(link) => link.href")
+        home = opened.locator("a.navbar-brand").evaluate("(link) => link.href")
         assert home == f"{address}/html/index.html"
         opened.close()
 
@@ -208,17 +208,113 @@ def test_chapters_are_readable_without_scripts(visit):
     assert opened.locator("details.solution pre").first.is_visible()
 
 
-def test_the_keyboard_opens_the_drawers_of_a_narrow_page(visit):
+def test_the_list_of_chapters_is_there_without_scripts(visit):
+    opened = visit("gru-and-lstm", width=360, java_script_enabled=False)
+    link = opened.get_by_role("link", name="Implementing a neural network from scratch")
+    assert link.first.is_visible()
+    link.first.click()
+    assert opened.url.endswith("/network-from-scratch.html")
+
+
+@pytest.mark.parametrize(
+    ("toggle", "drawer"), [("primary", "primary"), ("secondary", "secondary")]
+)
+def test_the_keyboard_opens_the_drawers_of_a_narrow_page(visit, toggle, drawer):
     opened = visit("gru-and-lstm", width=360)
-    button = opened.locator("button.nav-overlay-icon")
-    assert opened.locator(".sidebar-drawer a >> nth=0").is_hidden()
+    button = opened.locator(f"button.{toggle}-toggle")
+    dialog = opened.locator(f"#pst-{drawer}-sidebar-modal")
     button.focus()
     opened.keyboard.press("Enter")
-    opened.wait_for_function("document.activeElement.closest('.sidebar-drawer')")
-    assert button.get_attribute("aria-expanded") == "true"
+    opened.wait_for_function("document.activeElement.closest('dialog')")
+    assert dialog.locator("a").first.is_visible()
     opened.keyboard.press("Escape")
-    opened.wait_for_function("!document.getElementById('__navigation').checked")
+    opened.wait_for_function("!document.querySelector('dialog[open]')")
     assert button.evaluate("(button) => document.activeElement === button")
+
+
+# ------------------------------------------------------------------------------ the toolbar
+
+LOOK = """(node) => {
+  const { left, right, width, height } = node.getBoundingClientRect();
+  const style = getComputedStyle(node);
+  return { left, right, width, height, ground: style.backgroundColor, shows: style.content };
+}"""
+
+
+@pytest.mark.parametrize("width", [1300, 360])
+def test_menus_open_with_a_look_and_close(visit, width):
+    opened = visit("gru-and-lstm", width=width)
+    menus = opened.locator(".menu:visible")
+    assert menus.count() == (1 if width == 360 else 2)
+    for menu in menus.all():
+        summary, entries = menu.locator("summary"), menu.locator("ul")
+        assert entries.is_hidden()
+        summary.focus()
+        opened.keyboard.press("Enter")
+        look = entries.evaluate(LOOK)
+        assert look["ground"] not in ("transparent", "rgba(0, 0, 0, 0)")
+        assert 0 <= look["left"] < look["right"] <= width
+        first = entries.locator("a, button").first
+        assert first.evaluate(LOOK)["height"] >= 24
+        opened.keyboard.press("Escape")
+        assert entries.is_hidden()
+        assert summary.evaluate("(node) => document.activeElement === node")
+        summary.click()
+        opened.locator("h1").click()
+        assert entries.is_hidden()
+
+
+def test_a_phone_has_four_icons_beside_that_of_the_chapters(visit):
+    opened = visit("gru-and-lstm", width=360)
+    assert opened.locator(".article-header-buttons .btn:visible").count() <= 4
+
+
+def test_an_icon_says_what_it_does(visit):
+    opened = visit("gru-and-lstm")
+    for icon in opened.locator("[data-tip]:visible").all():
+        icon.hover()
+        tip = "(node) => getComputedStyle(node, '::after').content"
+        assert icon.get_attribute("data-tip") in icon.evaluate(tip)
+        assert icon.get_attribute("aria-label")
+        mask = "(node) => getComputedStyle(node.querySelector('span')).maskImage"
+        assert icon.evaluate(mask).startswith("url(")
+
+
+def test_light_and_dark_are_chosen_and_kept(visit):
+    opened = visit("gru-and-lstm")
+    theme = "document.documentElement.dataset.theme"
+    for mode in ("Dark", "Light"):
+        opened.get_by_label("Light or dark").click()
+        opened.get_by_role("button", name=mode, exact=True).click()
+        assert opened.evaluate(theme) == mode.lower()
+        opened.reload()
+        assert opened.evaluate(theme) == mode.lower()
+
+
+@pytest.mark.parametrize("width", [1300, 360])
+def test_the_gradient_of_W_is_found_in_four_actions(visit, width):
+    opened = visit("appendix/colophon", width=width)
+    if width > 600:
+        opened.keyboard.press("Control+k")
+    else:
+        opened.get_by_label("Search", exact=True).click()
+    opened.keyboard.type("gradient of W")
+    opened.wait_for_selector("#search-hits a")
+    opened.keyboard.press("ArrowDown")
+    opened.keyboard.press("Enter")
+    opened.wait_for_url("**/*.html*")
+    opened.wait_for_load_state()
+    assert "colophon" not in opened.url
+    assert "W" in opened.locator("article").inner_text()
+
+
+def test_the_contents_follow_the_reading(visit):
+    opened = visit("gru-and-lstm")
+    ids = opened.evaluate("[...document.querySelectorAll('section section')].map((n) => n.id)")
+    at = "document.querySelector('.page-toc a.active, .page-toc .active > a')?.hash"
+    for one in (ids[1], ids[-2]):
+        opened.evaluate("(id) => document.getElementById(id).scrollIntoView()", one)
+        opened.wait_for_function(f"{at} === '#{one}'")
 
 
 def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(visit):
@@ -259,8 +355,8 @@ def test_a_link_into_a_page_leads_to_its_place(visit, page):
 def test_the_class_of_the_root_stays_from_first_to_last(visit):
     opened = visit("gru-and-lstm")
     before = opened.evaluate("document.querySelector('head script').textContent")
-    assert before == 'document.documentElement.className = "drawers"'
-    assert opened.evaluate("document.documentElement.className") == "drawers"
+    assert 'root.className = "scripts"' in before
+    assert opened.evaluate("document.documentElement.className") == "scripts"
 
 
 def test_dots_of_figures_are_circles():

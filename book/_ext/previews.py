@@ -16,7 +16,7 @@ from urllib.parse import unquote, urljoin
 
 from sphinx.application import Sphinx
 
-ARTICLE = re.compile(r'<article role="main".*</article>', re.S)
+ARTICLE = re.compile(r'<article class="bd-article".*</article>', re.S)
 LINK = re.compile(r'<a class="[^"]*\binternal\b[^"]*" href="([^":]*)"')
 #: What can be shown, each kind to its end. A section ends with its first paragraph if that stands
 #: under its heading, else where the first section or function in it begins.

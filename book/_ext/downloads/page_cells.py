@@ -110,7 +110,7 @@ def _references(article: Tag, bibliography: Tag) -> str:
 
 def _prepare(article: Tag, page: str, site: str) -> None:
     """Take away what only a page needs, and lead links to the site, where its address is known."""
-    for needless in article.select(".headerlink, .downloads, .cell_output .output"):
+    for needless in article.select(".headerlink, .cell_output .output"):
         needless.decompose()
     for live in article.select(".widget"):
         live.name = "em"
