@@ -5,13 +5,11 @@ import re
 import shutil
 import sys
 import zipfile
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from sphinx.errors import ConfigError
 
 import downloads
 from pages import ROOT, code_of, executed_pages, read_page, shown

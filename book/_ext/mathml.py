@@ -46,10 +46,10 @@ def visit_math(translator, node: nodes.math) -> None:
 
 def visit_math_block(translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, with its number where it has one."""
-    # The theme puts formulas into boxes that have their ids already.
-    named = [] if node.parent.get("ids") == node["ids"] else node["ids"]
     translator.body.append(
-        translator.starttag({}, "div", ids=named, CLASS="math-block", role="group")
+        translator.starttag(
+            {}, "div", ids=node["ids"], CLASS="math-block", role="group"
+        )
     )
     translator.body.append(_mathml(translator, node, display=True))
     if node.get("number"):

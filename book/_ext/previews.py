@@ -22,7 +22,7 @@ LINK = re.compile(r'<a class="[^"]*\binternal\b[^"]*" href="([^":]*)"')
 #: under its heading, else where the first section or function in it begins.
 PIECE = re.compile(
     r"""<figure\b.*?</figure>
-    | <div\ class="math-wrapper\b.*?</div>\s*</div>
+    | <div\ class="math-block\b.*?</div>
     | <div\ class="citation\b.*?</div>
     | <dt\ class="sig\b.*?</(?:p|dd)>
     | <dt\b.*?</dd>

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import tinycss2
@@ -111,17 +112,20 @@ def _text(tokens: list) -> str:
 
 
 def without_unused_variables(css: str, scripts: str) -> str:
-    """Drop the definitions of variables that nothing asks for, and then those that these ask for."""
-    value = r"""(?:[^;{}"'()]|"[^"]*"|'[^']*'|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*"""
-    definition = re.compile(rf"(?<=[{{;])\s*(--[\w-]+)\s*:{value}(;|(?=\}}))")
-    while True:
-        used = set(re.findall(r"var\(\s*(--[\w-]+)", css))
-        used |= set(re.findall(r"--[\w-]+", scripts))
-        smaller = definition.sub(lambda it: it[0] if it[1] in used else "", css)
-        smaller = re.sub(r"[^{}\n]*\{\s*\}\n?", "", smaller)
-        if smaller == css:
-            return css
-        css = smaller
+    """Drop the variables that nothing asks for, and then those that only these asked for."""
+    deeper = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+    value = rf"""(?:[^;{{}}"'()]|"[^"]*"|'[^']*'|{deeper})*"""
+    definition = re.compile(rf"(?<=[{{;])\s*(--[\w-]+)\s*:{value}(?:;|(?=\}}))")
+    asked = set(re.findall(r"--[\w-]+", scripts))
+
+    def keep(found: re.Match, used: set[str]) -> str:
+        return found[0] if found[1] in used else ""
+
+    before = ""
+    while css != before:
+        used = asked | set(re.findall(r"var\(\s*(--[\w-]+)", css))
+        before, css = css, definition.sub(partial(keep, used=used), css)
+    return re.sub(r"[^{}\n]*\{\s*\}\n?", "", css)
 
 
 def without_unused_animations(css: str) -> str:

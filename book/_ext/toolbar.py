@@ -43,7 +43,9 @@ def menus(page: str, repository: str, source: str) -> dict[str, list[dict]]:
             notebook = f"{name}.ipynb"
             found["run"] = [
                 entry("Open in Colab", f"{COLAB}/{project}/blob/{BRANCH}/{notebook}"),
-                entry("Open in Binder", f"{BINDER}/{project}/{BRANCH}?labpath={notebook}"),
+                entry(
+                    "Open in Binder", f"{BINDER}/{project}/{BRANCH}?labpath={notebook}"
+                ),
             ]
     book = entry("The whole book as EPUB", f"{up}downloads/unrolled.epub")
     found["download"].append(book)

@@ -32,6 +32,13 @@ document.addEventListener("DOMContentLoaded", () => {
     open.querySelector("summary").focus();
   });
 
+  // What opened a drawer has the keyboard again when the drawer closes.
+  for (const side of ["primary", "secondary"]) {
+    document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => {
+      document.querySelector(`.${side}-toggle`).focus();
+    });
+  }
+
   const actions = {
     print: () => window.print(),
     "full-screen": () => document.fullscreenElement

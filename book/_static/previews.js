@@ -22,7 +22,7 @@
     const first = (what) => node.querySelector(`:scope > ${what}`);
     const text = () => first("p:not([class])")?.outerHTML ?? "";
     if (node?.matches("section > :is(p, span)")) node = node.parentElement;
-    if (node?.matches("figure, .math-wrapper, .citation")) return node.outerHTML;
+    if (node?.matches("figure, .math-block, .citation")) return node.outerHTML;
     const title = () => `<p class="preview-title">${first(":not(span)").innerHTML}</p>`;
     if (node?.matches("section")) return title() + text();
     if (!node?.matches("dt")) return "";

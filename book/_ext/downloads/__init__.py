@@ -7,7 +7,6 @@ the page.
 """
 
 import functools
-import re
 from pathlib import Path
 from typing import NamedTuple
 
