@@ -32,6 +32,11 @@ document.addEventListener("DOMContentLoaded", () => {
     open.querySelector("summary").focus();
   });
 
+  document.addEventListener("toggle", ({ target }) => {
+    if (!target.matches(".menu[open]")) return;
+    document.querySelectorAll(".menu[open]").forEach((menu) => menu === target || menu.removeAttribute("open"));
+  }, true);
+
   // What opened a drawer has the keyboard again when the drawer closes.
   for (const side of ["primary", "secondary"]) {
     document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => {
