@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from support import clean_environment, execute_pages, run
-from unrolled import compute, machine, widgets
+from unrolled import compute, widgets
 
 ROOT = Path(__file__).parents[1]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
@@ -25,11 +25,6 @@ def pytest_configure(config):
     # pytest come before those of PyTensor, so they have to say it too.
     for message in ("is faster on contiguous arrays", "Cannot cache compiled function"):
         config.addinivalue_line("filterwarnings", f"ignore:.*{message}")
-
-
-def pytest_xdist_auto_num_workers(config):
-    # One more than there are cores: some of the tests wait, for a browser or for a build.
-    return machine.cores() + 1
 
 
 @pytest.fixture
