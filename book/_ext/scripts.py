@@ -8,7 +8,8 @@ from repair import replaced
 
 #: The theme's script marks blocks of code that do not scroll as out of reach of the keyboard, those
 #: too that are not drawn yet; page.js knows better.
-THEME, MARKS = "_static/scripts/pydata-sphinx-theme.js", '["pre",'
+THEME = "_static/scripts/pydata-sphinx-theme.js"
+MARKS, MENDED = '["pre",', "[/* code: page.js */"
 
 
 def defer(app: Sphinx, _page, _template, context: dict, _tree) -> None:
@@ -35,9 +36,6 @@ def mend_theme(app: Sphinx, error: Exception | None) -> None:
     # A build that goes on from another one finds it mended.
     if MENDED not in text:
         path.write_text(replaced(text, MARKS, MENDED), encoding="utf-8")
-
-
-MENDED = "[/* code: page.js */"
 
 
 def setup(app: Sphinx) -> dict:
