@@ -46,6 +46,7 @@ extensions = [
     "style_sheet",
     # and what is made of them.
     "previews",
+    "search_index",
     "downloads",
     "epub",
 ]

@@ -294,19 +294,72 @@ def test_light_and_dark_are_chosen_and_kept(visit):
 
 
 @pytest.mark.parametrize("width", [1300, 360])
-def test_the_keyboard_leads_from_a_search_to_a_page(visit, width):
+def test_the_gradient_of_w_is_three_actions_away(visit, width):
     opened = visit("appendix/colophon", width=width)
     if width > 600:
         opened.keyboard.press("Control+k")
     else:
         opened.locator(".article-header-buttons [aria-label=Search]").click()
-    opened.keyboard.type("gradient of W")
-    opened.wait_for_selector("#search-hits a")
-    opened.keyboard.press("ArrowDown")
+    opened.keyboard.type("gradients of W")
+    opened.wait_for_selector(".search-hits a")
     with opened.expect_navigation():
         opened.keyboard.press("Enter")
-    assert "colophon" not in opened.url
-    assert "W" in opened.locator("article").inner_text()
+    assert opened.url.endswith("backpropagation-through-time.html#w-u-and-b")
+
+
+def test_the_contents_lead_to_the_gradient_of_w(visit):
+    opened = visit("index", width=360)
+    opened.get_by_label("Chapters", exact=True).click()
+    opened.get_by_role("link", name="backpropagation through time").first.click()
+    opened.get_by_label("Contents of this page").click()
+    opened.get_by_role("dialog").get_by_role("link", name="W, U and b").click()
+    assert opened.url.endswith("backpropagation-through-time.html#w-u-and-b")
+
+
+#: What a reader may ask, and a place among the first three that answers.
+ASKED = {
+    "gradient of W": "backpropagation-through-time.html#w-u-and-b",
+    "exploding gradients": "backpropagation-through-time.html#exploding-a-spike-and-clipping",
+    "vanishing gradient": "glossary.html#term-vanishing-gradient",
+    "derivative of softmax": "backpropagation-through-time.html#from-the-loss-to-the-scores",
+    "perplexity": "glossary.html#term-perplexity",
+    "train on my own text": "rnn-language-model.html#your-own-text",
+    "minibatches": "rnn-language-model.html#minibatches",
+    "gpu": "appendix/running-on-a-gpu.html",
+    "lst": "gru-and-lstm.html#the-lstm",
+    "overfiting": "network-from-scratch.html#a-knob-against-overfitting",
+    "clip_norm": "appendix/api.html#unrolled.updates.clip_norm",
+}
+
+
+def test_the_search_ranks_what_answers_first(visit):
+    opened = visit("preface")
+    opened.keyboard.press("Control+k")
+    field = opened.locator("#pst-search-dialog input")
+    first = """(before) => {
+      const links = [...document.querySelectorAll(".search-hits a")].map((a) => a.href);
+      return links.join() !== before && links.slice(0, 3);
+    }"""
+    missed, before = {}, ""
+    for query, place in ASKED.items():
+        field.fill(query)
+        hits = opened.wait_for_function(first, arg=before).json_value()
+        before = opened.evaluate(
+            "[...document.querySelectorAll('.search-hits a')].map((a) => a.href).join()"
+        )
+        if not any(hit.endswith(place) for hit in hits):
+            missed[query] = hits
+    assert not missed
+
+
+def test_the_search_page_answers_its_address_and_what_finds_nothing_says_so(visit):
+    opened = visit("search")
+    opened.goto(f"{opened.url}?q=forget+gate")
+    opened.wait_for_selector(".search-hits a")
+    assert "forget gate" in opened.locator(".search-hits a").first.inner_text()
+    opened.locator(".bd-search-container input").fill("xyzzyx")
+    opened.get_by_text("Nothing was found.").wait_for()
+    assert opened.locator(".search-hits a").count() == 0
 
 
 def test_the_contents_follow_the_reading(visit):

@@ -22,7 +22,7 @@ ANYWHERE = {"from", "to", "html", "body"}
 #: The scripts that give elements names while a page is open.
 SCRIPTS = [
     *("scripts/pydata-sphinx-theme.js", "scripts/sphinx-book-theme.js"),
-    *("doctools.js", "sphinx_highlight.js", "searchtools.js", "copybutton.js"),
+    *("doctools.js", "sphinx_highlight.js", "copybutton.js"),
     *("page.js", "previews.js", "search.js"),
 ]
 
