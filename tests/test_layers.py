@@ -186,7 +186,6 @@ def slopes_by_position(truncate_gradient):
         non_sequences=[p["W"]],
         truncate_gradient=truncate_gradient,
         return_updates=False,
-        mode=PYTHON,
     )
     y = pt.constant(recorded["y"][:, None].astype("int32"))
     loss = word_losses(p, states[:, None, :], y).mean()

@@ -125,9 +125,9 @@ def test_shakespeare_is_split_by_play(plays, characters):
 def test_cached_shakespeare_comes_at_once_and_without_nltk(plays):
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         again = load()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.4
     assert again == plays
     program = (

@@ -23,6 +23,7 @@ from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
 from unrolled.models import Epoch, State, Trained
 from unrolled.options import Options
+from unrolled.probability import perplexity
 from unrolled.progress import Progress
 from unrolled.vocabulary import Vocabulary
 
@@ -100,7 +101,7 @@ class Trainer:
         KeyboardInterrupt
             After Ctrl-C, once the batch at work is done and saved.
         UserError
-            If the loss is no number, or a checkpoint cannot be written.
+            If the perplexity is infinite or no number, or a checkpoint cannot be written.
         """
         try:
             with _interruptible() as interrupted:
@@ -165,13 +166,14 @@ class Trainer:
         state.words += words
         state.seconds += time.monotonic() - since
         pending.clear()
-        if not math.isfinite(state.total):
-            raise self._astray(f"the loss is {state.total}")
-        self.progress.show(state.position, state.total / max(state.words, 1), words)
+        loss = state.total / max(state.words, 1)
+        if not math.isfinite(perplexity(loss)):
+            raise self._astray(f"the loss is {loss}")
+        self.progress.show(state.position, loss, words)
 
     def _finish_epoch(self, validation: float) -> None:
         """Write the epoch down, lower the learning rate if it did not help, and save."""
-        if not math.isfinite(validation):
+        if not math.isfinite(perplexity(validation)):
             raise self._astray(f"the validation loss is {validation}")
         state, best = self.state, self.state.best
         row = Epoch(

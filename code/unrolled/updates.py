@@ -270,6 +270,6 @@ def clip_norm(gradients: Sequence[Any], limit: float) -> tuple[list[Any], Any]:
     networks", algorithm 1.
     """
     norm = pt.sqrt(sum((g**2).sum() for g in gradients))
-    limit = pt.cast(limit, "floatX")
-    # Dividing by max(norm, limit) spares two cases, and never divides by 0.
-    return [g * (limit / pt.maximum(norm, limit)) for g in gradients], norm
+    # A gradient of length 0 divides by 0 here: the infinite quotient gives way to 1.
+    factor = pt.minimum(1, pt.cast(limit, "floatX") / norm)
+    return [g * factor for g in gradients], norm
