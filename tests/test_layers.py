@@ -6,8 +6,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.compile.mode import Mode
-from pytensor.link.vm import VMLinker
 
 import by_hand
 from small_models import (
@@ -168,9 +166,7 @@ def test_gradients_of_a_gru_against_theano_1_0_5(float64):
 
 # Theano's own way to truncate, on PyTensor. In JAX mode it fails an assertion; Python computes it
 # without a compiler.
-PYTHON = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_compile")
-
-
+@pytensor.config.change_flags(mode="FAST_COMPILE", cxx="")
 def slopes_by_position(truncate_gradient):
     """The recorded model's loss, differentiated by the row that each position looks up: (T, H)."""
     recorded = read_case("rnn", "distinct")
@@ -189,7 +185,7 @@ def slopes_by_position(truncate_gradient):
     )
     y = pt.constant(recorded["y"][:, None].astype("int32"))
     loss = word_losses(p, states[:, None, :], y).mean()
-    return pytensor.function([], pytensor.grad(loss, rows), mode=PYTHON)()
+    return pytensor.function([], pytensor.grad(loss, rows))()
 
 
 def test_truncate_gradient_keeps_the_last_steps_of_the_sentence_only(float64):
