@@ -62,7 +62,7 @@ $(EPUB): _build/doctrees/environment.pickle
 test: test-environment ## check the code and run all tests, or some (TESTS=tests/test_cells.py)
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
-	@$(PY) -m pytest -n auto --dist loadfile $(TESTS)
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)

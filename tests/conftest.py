@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 
 # Most of a small training is compiling, and most of that is optimizing what then runs for a moment.
-# Before JAX is loaded, here and in all processes that tests start.
+# Before JAX and Numba are loaded, here and in all processes that tests start.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("NUMBA_OPT", "0")
 
 import jax
 import pytest
 from filelock import FileLock
 
-from support import clean_environment, execute_pages, run
+from support import clean_environment, execute_pages, run, serve
 from unrolled import compute, widgets
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +93,35 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def visit(chromium, build):
+    """Open a page, from disk or at an address: visit(page, width, scheme) gives the browser's."""
+    contexts = []
+
+    def open_page(page, width=1300, scheme="light", at="", **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        opened = context.new_page()
+        opened.asked = []
+        opened.on("pageerror", lambda error: pytest.fail(f"in the page: {error}"))
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        opened.goto(f"{at or (build / 'html').as_uri()}/{page}.html")
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def served(build):
+    """The address of the site on a server, where 404.html finds its style."""
+    with serve(build / "html") as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """What more than one file of tests needs."""
 
+import contextlib
+import functools
+import http.server
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from pathlib import Path
 
@@ -98,3 +102,29 @@ def execute_pages(folder: Path) -> str:
     stale = [page for page in executed_pages() if page not in holding]
     said = execute("--execute", "never", *holding, env=plain) if holding else ""
     return said + (execute(*stale, env=smoke) if stale else "")
+
+
+# ------------------------------------------------------------------------------- the site
+
+#: Pages of the site, as the browser asks for them without their ending.
+PAGES = (
+    "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
+    *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
+    *(f"appendix/{path.stem}" for path in sorted((ROOT / "book/appendix").glob("*.md"))),
+)  # fmt: skip
+CHAPTERS = [page for page in PAGES if "-" in page and "/" not in page]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *message):
+        pass
+
+
+@contextlib.contextmanager
+def serve(folder):
+    """A server of files; gives its address."""
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -1,26 +1,6 @@
 """What a link leads to, shown beside it."""
 
-import pytest
-
 CARD = ".link-preview"
-
-
-@pytest.fixture
-def visit(chromium, build):
-    """Open a page from disk: visit(page, width) gives the browser's page."""
-    contexts = []
-
-    def open_page(page, width=1300):
-        context = chromium.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: pytest.fail(f"in the page: {error}"))
-        opened.goto((build / "html" / f"{page}.html").as_uri())
-        return opened
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def hover(opened, link):

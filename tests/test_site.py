@@ -1,120 +1,12 @@
 """The site in a real browser: reachable, readable, private, and quick to come."""
 
-import contextlib
-import functools
 import gzip
-import http.server
-import json
-import threading
 from pathlib import Path
 
 import pytest
 
 import figures
-from pages import ROOT
-
-PAGES = (
-    "index", "preface", "notation", "glossary", "bibliography", "search", "genindex", "404",
-    *(path.stem for path in sorted((ROOT / "book").glob("*-*.md"))),
-    *(f"appendix/{path.stem}" for path in sorted((ROOT / "book/appendix").glob("*.md"))),
-)  # fmt: skip
-CHAPTERS = [page for page in PAGES if "-" in page and "/" not in page]
-
-
-@pytest.fixture
-def visit(chromium, build):
-    """Open a page, from disk or at an address: visit(page, width, scheme) gives the browser's."""
-    contexts = []
-
-    def open_page(page, width=1300, scheme="light", at="", **options):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
-        )
-        contexts.append(context)
-        opened = context.new_page()
-        opened.asked = []
-        opened.on("request", lambda request: opened.asked.append(request.url))
-        opened.goto(f"{at or (build / 'html').as_uri()}/{page}.html")
-        return opened
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *message):
-        pass
-
-
-@contextlib.contextmanager
-def serve(folder):
-    """A server of files; gives its address."""
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def served(build):
-    """The address of the site on a server, where 404.html finds its style."""
-    with serve(build / "html") as address:
-        yield address
-
-
-#: Marks words whose contrast axe is to judge: up to three of each look. It looks behind each word,
-#: which takes it nearly all its time, and all that its verdict depends on is the same for the rest.
-MARK_LOOKS = """() => {
-  const properties = ["color", "backgroundColor", "backgroundImage", "opacity", "position",
-    "textShadow", "fontSize", "fontWeight"];
-  const looks = {};
-  for (const node of document.body.querySelectorAll("*")) {
-    node.removeAttribute("data-look");
-    const says = (child) => child.nodeType === Node.TEXT_NODE && child.data.trim();
-    if (![...node.childNodes].some(says)) continue;
-    if (!node.checkVisibility({ visibilityProperty: true })) continue;
-    const chain = [];
-    for (let up = node; up; up = up.parentElement) {
-      const style = getComputedStyle(up);
-      const look = properties.map((property) => style[property]).join();
-      if (chain.at(-1) !== look) chain.push(look);
-    }
-    looks[chain.join(";")] ??= 0;
-    if (looks[chain.join(";")]++ < 3) node.dataset.look = "";
-  }
-}"""
-
-
-def violations(opened, context=None, **options):
-    """What axe finds on a page, in short."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    # To describe all that is well takes axe longer than to find what is not.
-    options["resultTypes"] = ["violations"]
-    found = Axe().run(opened, context, options).response["violations"]
-    said = [(v["id"], [n["html"][:90] for n in v["nodes"]][:3]) for v in found]
-    return json.dumps(said, indent=1) if said else ""
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing(visit, served, page):
-    opened = visit(page, at=served)
-    # What is not laid out yet is not known to scroll (see page.js), and axe takes it for stuck. Now
-    # all is, and gets another width, so that it is measured.
-    opened.add_style_tag(content="* { content-visibility: visible !important }")
-    opened.set_viewport_size({"width": 1260, "height": 900})
-    opened.wait_for_timeout(300)
-    rules = {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}}
-    assert not violations(opened, rules=rules)
-    for scheme in ("light", "dark"):
-        opened.emulate_media(color_scheme=scheme)
-        opened.evaluate(MARK_LOOKS)
-        looks = {"include": [["[data-look]"]]}
-        assert not violations(opened, looks, runOnly=["color-contrast"])
-    # The other rule that looks at colors; the rest is the same in the dark.
-    assert not violations(opened, runOnly=["link-in-text-block"])
+from support import CHAPTERS, PAGES, serve
 
 
 @pytest.mark.parametrize("page", PAGES)
