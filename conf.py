@@ -65,6 +65,9 @@ nb_execution_cache_path = str(BUILD / "cache")
 nb_execution_raise_on_error = True
 nb_execution_timeout = -1
 nb_merge_streams = True
+# What is not the idea stands behind a line.
+nb_code_prompt_show = "Show the code of this figure"
+nb_code_prompt_hide = "Hide the code of this figure"
 
 myst_enable_extensions = [
     "attrs_block",
