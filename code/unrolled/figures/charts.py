@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 
 from unrolled.figures.style import COLORS, INK, MARKERS
 
@@ -33,7 +32,10 @@ def decision_boundary(
     y: np.ndarray,
     size: float = 16,
 ) -> None:
-    """Shade the plane by class probabilities and draw the line where the verdict changes.
+    """Shade the plane where a classifier hesitates, and draw the line where its verdict changes.
+
+    Its ground is white where it is sure of a class and gray where all are equally probable, so that
+    no point lies on its own color.
 
     Parameters
     ----------
@@ -48,14 +50,18 @@ def decision_boundary(
     (left, low), (right, high) = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
     x1, x2 = np.meshgrid(np.linspace(left, right, 160), np.linspace(low, high, 160))
     p = probabilities(np.column_stack([x1.ravel(), x2.ravel()]))
-    tints = 1 - 0.45 * (1 - np.array([to_rgb(color) for color in COLORS[: p.shape[1]]]))
+    C = p.shape[1]
+    unsure = (1 - p.max(axis=1)) / (1 - 1 / C)  # 1 where all classes are equally probable
     ax.imshow(
-        (p @ tints).reshape(*x1.shape, 3).clip(0, 1),
+        unsure.reshape(x1.shape),
+        cmap="gray_r",
+        vmin=0,
+        vmax=2.5,
         extent=(left, right, low, high),
         origin="lower",
         interpolation="bilinear",
     )
-    for c in range(1 if p.shape[1] == 2 else 0, p.shape[1]):
+    for c in range(1 if C == 2 else 0, C):
         # Above 0: class c wins.
         lead = p[:, c] - np.delete(p, c, axis=1).max(axis=1)
         ax.contour(x1, x2, lead.reshape(x1.shape), [0], colors=INK, linewidths=1.2)
