@@ -33,10 +33,13 @@ extensions = [
     "page_foot",
     "source",
     "solution",
+    "opening",
+    "aside",
     "live_model",
     "mathml",
     "code_blocks",
     "figures",
+    "sections",
     # then what is mended on them; valid_html after MyST-NB, whose boxes it writes anew,
     "repair",
     "valid_html",
@@ -118,7 +121,7 @@ html_logo = "book/_static/logo.svg"
 html_favicon = "book/_static/logo.svg"
 html_static_path = ["book/_static"]
 html_css_files = ["unrolled.css"]
-html_js_files = ["page.js", "search.js"]
+html_js_files = ["page.js", "search.js", "place.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

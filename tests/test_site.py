@@ -1,6 +1,7 @@
 """The site in a real browser: reachable, readable, private, and quick to come."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -347,3 +348,83 @@ def test_code_is_dark_in_the_dark(visit):
         page = visit("network-from-scratch", scheme=scheme)
         shade = page.locator("article div.highlight").first.evaluate(look)[:3]
         assert (max(shade) < 128) == dark
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_opens_large_and_closes(visit, scheme):
+    opened = visit("introduction-to-rnns", width=360, scheme=scheme)
+    link = opened.locator("figure a.enlarge").first
+    link.focus()
+    opened.keyboard.press("Enter")
+    large = opened.get_by_role("dialog", name="Fig.")
+    picture = large.locator("img")
+    assert picture.evaluate("(node) => node.clientWidth") > 700
+    assert picture.get_attribute("alt") == link.locator("img").get_attribute("alt")
+    inverted = "invert" in picture.evaluate("(node) => getComputedStyle(node).filter")
+    assert inverted == (scheme == "dark")
+    opened.keyboard.press("Escape")
+    assert not large.is_visible()
+    assert link.evaluate("(node) => node === document.activeElement")
+
+
+def test_the_readers_place_is_kept_and_a_chapter_read_is_marked(visit, served):
+    opened = visit("gru-and-lstm", at=served)
+    section = opened.locator("#looking-inside")
+    section.scroll_into_view_if_needed()
+    opened.evaluate("document.getElementById('looking-inside').scrollIntoView()")
+    opened.wait_for_function(
+        "localStorage.getItem('unrolled-place')?.includes('looking')"
+    )
+    opened.goto(f"{served}/index.html")
+    go_on = opened.locator(".go-on a")
+    assert "Looking inside" in go_on.inner_text()
+    assert opened.locator(".bd-links .read").count() == 0
+    go_on.click()
+    opened.wait_for_url("**/gru-and-lstm.html#looking-inside")
+    opened.locator(".prev-next-footer").scroll_into_view_if_needed()
+    opened.wait_for_selector(".bd-links .current .read")
+    opened.goto(f"{served}/preface.html")
+    assert opened.locator(".bd-links .read").count() == 1
+
+
+def test_what_another_left_in_the_browser_does_no_harm(visit, served):
+    opened = visit("index", at=served)
+    for kept in (
+        "no JSON",
+        '{"read": 3, "last": {"page": "gru-and-lstm.html"}}',
+        "null",
+    ):
+        opened.evaluate("(kept) => localStorage.setItem('unrolled-place', kept)", kept)
+        opened.reload()
+        assert opened.locator(".bd-links .read").count() == 0
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_opens_with_its_picture_and_its_time(visit, page):
+    opened = visit(page)
+    time = opened.locator("p.reading-time").inner_text()
+    assert 20 <= int(re.fullmatch(r"Some (\d+) minutes to read\.", time)[1]) <= 120
+    picture = opened.locator("article :is(p.opening-picture, figure) img").first
+    assert picture.evaluate("(image) => image.getBoundingClientRect().top") < 700
+
+
+def test_remarks_stand_beside_the_text_or_below_it(visit):
+    for width, beside in ((1700, True), (1300, False), (360, False)):
+        opened = visit("backpropagation-through-time", width=width)
+        remark = opened.locator("aside.margin").first
+        left = remark.evaluate("(node) => node.getBoundingClientRect().left")
+        text = opened.locator("article p:not([class])").first
+        right = text.evaluate("(node) => node.getBoundingClientRect().right")
+        assert (left > right) == beside
+
+
+@pytest.mark.parametrize("width", [1300, 360])
+def test_tables_of_results_fit_and_are_named(visit, width):
+    opened = visit("gru-and-lstm", width=width)
+    table = opened.locator("table.results").first
+    table.scroll_into_view_if_needed()
+    assert table.evaluate("(n) => n.getBoundingClientRect().right <= innerWidth")
+    assert table.get_by_role("columnheader").count() > 2
+    assert table.get_by_role("rowheader").count() > 2
+    number = table.locator("td.number").first
+    assert number.evaluate("(n) => getComputedStyle(n).textAlign") == "right"

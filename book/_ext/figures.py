@@ -21,7 +21,10 @@ def size(picture: Path) -> tuple[int, int] | None:
 
 
 def visit_image(translator, node: nodes.image) -> None:
-    """Write a figure with its size, so that nothing moves when it comes. The later ones wait."""
+    """Write a figure with its size, so that nothing moves when it comes. The later ones wait.
+
+    It links to its file, which page.js shows large, over the page.
+    """
     path = Path(translator.builder.srcdir, node["uri"])
     HTML5Translator.visit_image(translator, node)
     if translator.builder.name != "html":
@@ -30,7 +33,17 @@ def visit_image(translator, node: nodes.image) -> None:
     more = ' decoding="async"' + ("" if node is first else ' loading="lazy"')
     if found := size(path):
         more += f' width="{found[0]}" height="{found[1]}"'
-    translator.body[-1] = replaced(translator.body[-1], "<img", f"<img{more}")
+    image = replaced(translator.body[-1], "<img", f"<img{more}")
+    if _in_figure(node):
+        image = f'<a class="enlarge" href="{node["uri"]}">{image}</a>'
+    translator.body[-1] = image
+
+
+def _in_figure(node: nodes.Node) -> bool:
+    """Whether a node belongs to a figure."""
+    return node is not None and (
+        isinstance(node, nodes.figure) or _in_figure(node.parent)
+    )
 
 
 def light(svg: str) -> str:

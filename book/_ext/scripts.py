@@ -6,10 +6,14 @@ from sphinx.application import Sphinx
 
 from repair import replaced
 
-#: The theme's script marks blocks of code that do not scroll as out of reach of the keyboard, those
-#: too that are not drawn yet; page.js knows better.
+#: The theme's script looks which blocks scroll, and lets the keyboard reach those alone. But it
+#: looks before they are drawn, and lays out the whole page for it; page.js waits for each.
 THEME = "_static/scripts/pydata-sphinx-theme.js"
-MARKS, MENDED = '["pre",', "[/* code: page.js */"
+MARKS = (
+    '["pre",".nboutput > .output_area",".cell_output > .output",'
+    '".jp-RenderedHTMLCommon",".pst-scrollable-table-container"]'
+)
+MENDED = '[":not(*)"/* page.js knows better */]'
 
 
 def defer(app: Sphinx, _page, _template, context: dict, _tree) -> None:

@@ -23,7 +23,7 @@ ANYWHERE = {"from", "to", "html", "body"}
 SCRIPTS = [
     *("scripts/pydata-sphinx-theme.js", "scripts/sphinx-book-theme.js"),
     *("doctools.js", "sphinx_highlight.js", "copybutton.js"),
-    *("page.js", "previews.js", "search.js"),
+    *("page.js", "previews.js", "search.js", "place.js"),
 ]
 
 #: What pages would link to, without this.

@@ -44,6 +44,25 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
+  // A figure opens large, over the page; without scripts its link leads to its file.
+  const large = document.createElement("dialog");
+  large.className = "large-view";
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a.enlarge");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const figure = link.closest("figure"), picture = link.firstElementChild.cloneNode();
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "Close";
+    picture.loading = "eager";
+    large.setAttribute("aria-label", figure.querySelector(".caption-number")?.textContent ?? "Figure");
+    large.replaceChildren(close, picture);
+    if (!large.isConnected) document.body.append(large);
+    large.showModal();
+  });
+  large.addEventListener("click", ({ target }) => target.matches("img") || large.close());
+
   const actions = {
     print: () => window.print(),
     "full-screen": () => document.fullscreenElement
