@@ -308,16 +308,26 @@ def test_the_class_of_the_root_stays_from_first_to_last(visit):
     assert opened.evaluate("document.documentElement.className") == "scripts"
 
 
-def test_dots_of_figures_are_circles():
+def test_dots_of_figures_that_are_alike_are_one_path():
     curve = "C 1 2 3 4 5 6 \n" * 8
+    use = '<use xlink:href="#{}" x="{}" y="{}" style="fill: {}"/>\n'.format
     dots = (
         f'<path id="dot" d="M 0 1.5 \n{curve}z\n" style="stroke: #fff"/>'
-        '<use xlink:href="#dot" x="3" y="4" style="fill: #000"/>'
-        '<use xlink:href="#tick" x="5" y="6" style="fill: #000"/>'
-    )
+        '<path id="up" d="M 0 -1 \nL -1 1 \nL 1 1 \nz\n"/>'
+        + use("dot", 3, 4, "#000") + use("dot", 5, 6, "#000") + use("dot", 7, 8, "#111")
+        + use("up", 1, 2, "#222") + use("up", 3, 4, "#222") + use("tick", 5, 6, "#000")
+    )  # fmt: skip
     light = figures.light(dots)
-    assert '<circle cx="3" cy="4" r="1.5" style="fill: #000; stroke: #fff"/>' in light
-    assert '<use xlink:href="#tick"' in light
+    circle = "a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0 -3 0z"
+    joined = (
+        f'd="M1.50 4.00{circle}M3.50 6.00{circle}" style="fill: #000; stroke: #fff"/>'
+    )
+    assert joined in light
+    assert (
+        'd="M1.00 1.00l-1 2l2 0zM3.00 3.00l-1 2l2 0z" style="fill: #222; "/>' in light
+    )
+    # What stands alone stays.
+    assert re.findall(r'<use xlink:href="#(\w+)"', light) == ["dot", "tick"]
 
 
 def test_every_page_has_a_description_of_its_own(visit):

@@ -1,5 +1,6 @@
 """Figures have their room before they come, wait for their turn, and are quickly drawn."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -46,20 +47,45 @@ def _in_figure(node: nodes.Node) -> bool:
     )
 
 
-def light(svg: str) -> str:
-    """Draw the dots of a figure as circles.
+def outline(d: str) -> tuple[str, float, float] | None:
+    """A marker's outline as one that begins anywhere, and where it began; None for a curved one."""
+    circle = re.fullmatch(r"M 0 ([\d.]+)\s*(?:C [^A-Z]*){8}z\s*", d)
+    if circle:
+        r = circle[1]
+        half = f"a{r} {r} 0 1 0 {{}}{2 * float(r):g} 0"
+        return half.format("") + half.format("-") + "z", -float(r), 0.0
+    if re.search(r"[^MLz\s\d.e+-]", d):
+        return None
+    points = [tuple(map(float, xy)) for xy in re.findall(r"[ML] (\S+) (\S+)", d)]
+    steps = [
+        f"l{x - before[0]:g} {y - before[1]:g}"
+        for before, (x, y) in itertools.pairwise(points)
+    ]
+    return "".join(steps) + ("z" if "z" in d else ""), *points[0]
 
-    Matplotlib draws each dot as a use of one path, and of each use a browser makes a small tree of
-    its own, which takes it longer than a circle.
+
+def light(svg: str) -> str:
+    """Draw the dots of one kind as one path.
+
+    Matplotlib draws each dot as a use of its marker, and of each use a browser makes a small tree
+    of its own; a page with a thousand dots waited for them.
     """
-    dots = r'<path id="(\w+)" d="M 0 ([\d.]+) (?:\s*C [^"A-Z]*){8}z\s*"(?: style="([^"]*)")?/>'
-    for dot in re.finditer(dots, svg):
-        name, radius, style = dot.groups("")
-        svg = re.sub(
-            rf'<use xlink:href="#{name}" x="([^"]*)" y="([^"]*)" style="([^"]*)"/>',
-            rf'<circle cx="\1" cy="\2" r="{radius}" style="\3; {style}"/>',
-            svg,
-        )
+    markers = r'<path id="(\w+)" d="([^"]*)"(?: style="([^"]*)")?/>'
+    for name, d, own in re.findall(markers, svg):
+        if not (found := outline(d)):
+            continue
+        rest, x0, y0 = found
+        use = rf'<use xlink:href="#{name}" x="[^"]*" y="[^"]*" style="([^"]*)"/>'
+
+        def joined(run: re.Match, rest=rest, x0=x0, y0=y0, own=own) -> str:
+            places = re.findall(r' x="([^"]*)" y="([^"]*)"', run[0])
+            starts = (f"M{float(x) + x0:.2f} {float(y) + y0:.2f}" for x, y in places)
+            path = "".join(start + rest for start in starts)
+            return f'<path class="dots" d="{path}" style="{run[1]}; {own}"/>'
+
+        # One after another, and alike.
+        same = use.replace('style="([^"]*)"', r'style="\1"')
+        svg = re.sub(rf"{use}(?:\s*{same})+", joined, svg)
     return svg
 
 
@@ -69,7 +95,7 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
     Raises
     ------
     ExtensionError
-        If no figure has a dot: Matplotlib draws them otherwise now, and nothing is gained here.
+        If no figure has dots: Matplotlib draws them otherwise now, and nothing is gained here.
     """
     if error or app.builder.name != "html":
         return
@@ -79,9 +105,9 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
         lighter = light(svg)
         if lighter != svg:
             path.write_text(lighter, encoding="utf-8")
-        found = found or "<circle" in lighter
+        found = found or '<path class="dots"' in lighter
     if not found:
-        raise ExtensionError("figures: no dot was found that could be a circle")
+        raise ExtensionError("figures: no dots were found that could be one path")
 
 
 def setup(app: Sphinx) -> dict:

@@ -6,6 +6,9 @@ from sphinx.application import Sphinx
 
 from repair import replaced
 
+#: One hides the contents while a remark in the margin is in sight, and folds the list of chapters,
+#: which page.js does; the other marks words that a search page was asked for.
+LEFT_OUT = ("sphinx-book-theme.js", "sphinx_highlight.js")
 #: The theme's script looks which blocks scroll, and lets the keyboard reach those alone. But it
 #: looks before they are drawn, and lays out the whole page for it; page.js waits for each.
 THEME = "_static/scripts/pydata-sphinx-theme.js"
@@ -24,6 +27,8 @@ def defer(app: Sphinx, _page, _template, context: dict, _tree) -> None:
     for script in context["script_files"]:
         told = script.attributes.get("body", "")
         if told.startswith("DOCUMENTATION_OPTIONS."):
+            continue
+        if Path(str(script.filename)).name.partition("?")[0] in LEFT_OUT:
             continue
         if script.filename:
             script.attributes["defer"] = "defer"

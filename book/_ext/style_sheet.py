@@ -21,8 +21,7 @@ BEFORE = ["basic.css", "styles/pydata-sphinx-theme.css"]
 ANYWHERE = {"from", "to", "html", "body"}
 #: The scripts that give elements names while a page is open.
 SCRIPTS = [
-    *("scripts/pydata-sphinx-theme.js", "scripts/sphinx-book-theme.js"),
-    *("doctools.js", "sphinx_highlight.js", "copybutton.js"),
+    *("scripts/pydata-sphinx-theme.js", "doctools.js", "copybutton.js"),
     *("page.js", "previews.js", "search.js", "place.js"),
 ]
 

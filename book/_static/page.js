@@ -37,6 +37,13 @@ document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll(".menu[open]").forEach((menu) => menu === target || menu.removeAttribute("open"));
   }, true);
 
+  // On a wide page the list of chapters folds; on a narrow one the theme opens it over the page.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest(".primary-toggle") || !matchMedia("(min-width: 992px)").matches) return;
+    event.stopImmediatePropagation();
+    document.getElementById("pst-primary-sidebar").classList.toggle("pst-sidebar-hidden");
+  }, true);
+
   // What opened a drawer has the keyboard again when the drawer closes.
   for (const side of ["primary", "secondary"]) {
     document.getElementById(`pst-${side}-sidebar-modal`)?.addEventListener("close", () => {
