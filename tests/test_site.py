@@ -428,13 +428,18 @@ def test_remarks_stand_beside_the_text_or_below_it(visit):
         assert (left > right) == beside
 
 
+NO_COLOR = "rgba(0, 0, 0, 0)"
+
+
 @pytest.mark.parametrize("width", [1300, 360])
 def test_tables_of_results_fit_and_are_named(visit, width):
-    opened = visit("gru-and-lstm", width=width)
+    opened = visit("gru-and-lstm", width=width, scheme="dark")
     table = opened.locator("table.results").first
     table.scroll_into_view_if_needed()
     assert table.evaluate("(n) => n.getBoundingClientRect().right <= innerWidth")
     assert table.get_by_role("columnheader").count() > 2
     assert table.get_by_role("rowheader").count() > 2
+    for box in (table, table.locator("xpath=..")):
+        assert box.evaluate("(n) => getComputedStyle(n).backgroundColor") == NO_COLOR
     number = table.locator("td.number").first
     assert number.evaluate("(n) => getComputedStyle(n).textAlign") == "right"

@@ -44,7 +44,7 @@ def names_in_pages(pages: Iterable[str]) -> set[str]:
     """All classes, ids and tags of pages."""
     found: set[str] = set()
     for text in pages:
-        for value in re.findall(r'\b(?:class|id)="([^"]*)"', text):
+        for _, value in re.findall(r"""\b(?:class|id)=(["'])(.*?)\1""", text):
             found.update(value.split())
         found.update(tag.lower() for tag in re.findall(r"<([a-zA-Z][\w-]*)", text))
     return found
