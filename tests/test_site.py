@@ -290,7 +290,7 @@ def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(v
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_link_into_a_page_leads_to_its_place(visit, page):
-    opened = visit(page)
+    opened = visit(page, width=360)
     places = "[...document.querySelectorAll('section section')].map(({ id }) => id)"
     ids = opened.evaluate(places)
     late = ids[2 * len(ids) // 3]
@@ -299,6 +299,11 @@ def test_a_link_into_a_page_leads_to_its_place(visit, page):
     top = "(id) => document.getElementById(id).getBoundingClientRect().top"
     opened.wait_for_timeout(500)  # a live model may have come in between
     assert 0 <= opened.evaluate(top, late) < 100
+    # From there up and down, past sections that nobody has seen.
+    for place in (ids[3], ids[-8], ids[6]):
+        opened.evaluate("(id) => { location.hash = id; }", place)
+        opened.wait_for_timeout(400)
+        assert 0 <= opened.evaluate(top, place) < 100
 
 
 def test_the_class_of_the_root_stays_from_first_to_last(visit):
@@ -379,9 +384,7 @@ def test_a_figure_opens_large_and_closes(visit, scheme):
 
 def test_the_readers_place_is_kept_and_a_chapter_read_is_marked(visit, served):
     opened = visit("gru-and-lstm", at=served)
-    section = opened.locator("#looking-inside")
-    section.scroll_into_view_if_needed()
-    opened.evaluate("document.getElementById('looking-inside').scrollIntoView()")
+    opened.get_by_role("link", name="Looking inside").click()
     opened.wait_for_function(
         "localStorage.getItem('unrolled-place')?.includes('looking')"
     )

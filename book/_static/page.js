@@ -11,7 +11,8 @@ document.addEventListener("DOMContentLoaded", () => {
       else if (target.hasAttribute("tabindex")) target.removeAttribute("tabindex");
     }
   });
-  document.querySelectorAll("article pre, article .math-block, article table.docutils")
+  const WIDE = "article :is(pre, .math-block, table.docutils, .pst-scrollable-table-container)";
+  document.querySelectorAll(WIDE)
     .forEach((node) => watch.observe(node));
   // What waited for its turn (see unrolled.css) is measured when it is there.
   document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
@@ -19,6 +20,19 @@ document.addEventListener("DOMContentLoaded", () => {
     watch.unobserve(target);
     watch.observe(target);
   }, true);
+
+  // A link leads to its place: what stands before it is laid out on the way, and may turn out higher.
+  function arrive() {
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let frames = 6;
+    const look = () => {
+      place.scrollIntoView();
+      if (--frames) requestAnimationFrame(look);
+    };
+    if (place) look();
+  }
+  addEventListener("hashchange", arrive);
+  if (location.hash) addEventListener("load", arrive);
 
   // A menu of the toolbar closes when one chose from it, looks elsewhere, or presses Escape.
   const close = () => document.querySelector(".menu[open]")?.removeAttribute("open");
