@@ -58,7 +58,8 @@ document.addEventListener("DOMContentLoaded", () => {
     timer = setTimeout(() => {
       const passed = headings.filter((heading) => heading.getBoundingClientRect().top < 120).pop();
       if (!passed || passed === headings[0]) return;
-      const title = passed.firstChild.textContent.trim();
+      const title = [...passed.childNodes].filter((part) => !part.matches?.(".section-number, .headerlink"))
+        .map((part) => part.textContent).join("").trim();
       keep({ last: { page: nameOf(here), section: `#${passed.parentElement.id}`, title } });
     }, 400);
   }, { passive: true });
