@@ -51,7 +51,8 @@ def decision_boundary(
     x1, x2 = np.meshgrid(np.linspace(left, right, 160), np.linspace(low, high, 160))
     p = probabilities(np.column_stack([x1.ravel(), x2.ravel()]))
     C = p.shape[1]
-    unsure = (1 - p.max(axis=1)) / (1 - 1 / C)  # 1 where all classes are equally probable
+    # 1 where all classes are equally probable.
+    unsure = (1 - p.max(axis=1)) / (1 - 1 / C)
     ax.imshow(
         unsure.reshape(x1.shape),
         cmap="gray_r",
