@@ -301,7 +301,8 @@ def test_a_link_into_a_page_leads_to_its_place(visit, page):
     assert 0 <= opened.evaluate(top, late) < 100
     # From there up and down, past sections that nobody has seen.
     for place in (ids[3], ids[-8], ids[6]):
-        opened.evaluate("(id) => { location.hash = id; }", place)
+        link = "(id) => document.querySelector(`a.headerlink[href='#${id}']`).click()"
+        opened.evaluate(link, place)
         opened.wait_for_timeout(400)
         assert 0 <= opened.evaluate(top, place) < 100
 

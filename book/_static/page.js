@@ -12,8 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
   const WIDE = "article :is(pre, .math-block, table.docutils, .pst-scrollable-table-container)";
-  document.querySelectorAll(WIDE)
-    .forEach((node) => watch.observe(node));
+  document.querySelectorAll(WIDE).forEach((node) => watch.observe(node));
   // What waited for its turn (see unrolled.css) is measured when it is there.
   document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
     if (skipped) return;
@@ -31,8 +30,12 @@ document.addEventListener("DOMContentLoaded", () => {
     };
     if (place) look();
   }
-  addEventListener("hashchange", arrive);
-  if (location.hash) addEventListener("load", arrive);
+  // Who goes back, or loads the page anew, is led to where they were by the browser.
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("a")?.hash) requestAnimationFrame(arrive);
+  });
+  const [{ type }] = performance.getEntriesByType("navigation");
+  if (type === "navigate") addEventListener("load", arrive);
 
   // A menu of the toolbar closes when one chose from it, looks elsewhere, or presses Escape.
   const close = () => document.querySelector(".menu[open]")?.removeAttribute("open");
