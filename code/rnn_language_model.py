@@ -26,13 +26,13 @@ from unrolled import (
     timing,
     training,
 )
-from unrolled.batches import Batch
 from unrolled.errors import UserError
 from unrolled.figures import style
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 from unrolled.ngrams import KneserNey
 from unrolled.options import Options
+from unrolled.streams import Batch
 
 #: Words of the sentence that is timed.
 STEPS = 20
@@ -56,7 +56,7 @@ class Trial:
 def random_batch(C: int, B: int) -> Batch:
     """Words drawn at random, for timing: what they are does not matter."""
     x, y = np.random.default_rng(0).integers(4, C, (2, STEPS, B)).astype("int32")
-    return Batch(x, y, np.ones((STEPS, B), "float32"))
+    return Batch.apart(x, y)
 
 
 def seconds_per_step(model: LanguageModel, batch: Batch, repeats: int) -> float:
@@ -72,7 +72,7 @@ def seconds_per_step(model: LanguageModel, batch: Batch, repeats: int) -> float:
 def compare_speed(settings: Settings, repeats: int, picture) -> None:
     """Print and draw what compiling and minibatches buy."""
     C, H = settings.vocabulary, settings.hidden
-    x, y, _ = random_batch(C, 1)
+    x, y, *_ = random_batch(C, 1)
     by_hand = rnn_by_hand.initialize(C, H)
     t = timing.measure(
         lambda: rnn_by_hand.step(by_hand, x[:, 0], y[:, 0], 0.0, truncation=4), repeats
@@ -115,7 +115,7 @@ def main() -> None:
         raise UserError(
             f"{chosen.output}: holds a model already: choose --resume or another --output"
         )
-    begun = models.load(last) if chosen.resume else None
+    begun = models.load(last, to_go_on=True) if chosen.resume else None
 
     text = shakespeare.load()
     text = text._replace(train=text.train[: chosen.sentences])

@@ -1,12 +1,12 @@
 """The recurrent language models in NumPy, gate by gate and word by word, as the book writes them.
 
 Nothing is shared with the package but the order of a cell's blocks of columns: each gate has its
-own product, one sentence is read after another, and words are one-hot vectors that are multiplied.
+own product, one row is read after another, and words are one-hot vectors that are multiplied.
 """
 
 import numpy as np
 
-from unrolled.batches import Batch
+from unrolled.streams import Batch
 
 
 def sigmoid(a):
@@ -73,14 +73,19 @@ def names_of(layer):
     return [name + (str(layer) if layer > 1 else "") for name in "UWb"]
 
 
-def read_sentence(settings, p, x, masks=()):
-    """The scores of all next words after each word: (T, C). Masks are (T, D) or (T, H)."""
+def read_row(settings, p, x, start, states=None, masks=()):
+    """The scores of all next words after each word, (T, C), and the states at the end.
+
+    A sentence starts where `start` is 1. Masks are (T, D) or (T, H).
+    """
     C, D, layers = settings.vocabulary, settings.embedding, settings.layers
     step = CELLS[settings.cell]
     count = 2 if settings.cell == "lstm" else 1
-    states = [[np.zeros(settings.hidden)] * count for _ in range(layers)]
-    scores = []
+    zeros = [[np.zeros(settings.hidden)] * count for _ in range(layers)]
+    states, scores = list(states or zeros), []
     for t, word in enumerate(x):
+        if start[t]:
+            states = list(zeros)
         hide = iter([mask[t] for mask in masks] or [1] * (layers + bool(D)))
         inputs = p["E"][word] * next(hide) if D else np.eye(C)[word]
         for layer in range(layers):
@@ -89,20 +94,31 @@ def read_sentence(settings, p, x, masks=()):
             inputs = states[layer][0] * next(hide)
         table = p["E"] if settings.tied else p["V"]
         scores.append(table @ inputs + p["c"])
-    return np.array(scores)
+    return np.array(scores), states
 
 
-def word_losses(settings, p, batch, masks=()):
-    """The surprise at each word, (T, B); 0 where the mask is. Dropout's masks are (T, B, ...)."""
-    losses = np.zeros(batch.x.shape)
+def read(settings, p, batch, masks=(), states=None):
+    """The surprise at each word, (T, B), 0 where the mask is; and each row's states at the end.
+
+    Dropout's masks are (T, B, ...). Rows go on from states that an earlier call gave.
+    """
+    losses, ends = np.zeros(batch.x.shape), []
     for b in range(batch.x.shape[1]):
         T = int(batch.mask[:, b].sum())
-        one = Batch(*(part[:T, b] for part in batch))
-        z = read_sentence(settings, p, one.x, [mask[:T, b] for mask in masks])
-        losses[:T, b] = np.log(np.exp(z).sum(axis=1)) - z[np.arange(T), one.y]
-    return losses
+        one, hide = Batch(*(part[:T, b] for part in batch)), [m[:T, b] for m in masks]
+        before = states and states[b]
+        z, end = read_row(settings, p, one.x, one.start, before, hide)
+        if T:
+            losses[:T, b] = np.log(np.exp(z).sum(axis=1)) - z[np.arange(T), one.y]
+        ends.append(end)
+    return losses, ends
 
 
-def mean_loss(settings, p, batch, masks=()):
+def word_losses(settings, p, batch, masks=(), states=None):
+    """The surprise at each word, as `read` has it."""
+    return read(settings, p, batch, masks, states)[0]
+
+
+def mean_loss(settings, p, batch, masks=(), states=None):
     """In nats per word."""
-    return word_losses(settings, p, batch, masks).sum() / batch.mask.sum()
+    return word_losses(settings, p, batch, masks, states).sum() / batch.mask.sum()

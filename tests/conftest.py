@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import contextlib
+import logging
 import os
 import shutil
 import sys
@@ -43,6 +45,36 @@ def optimized():
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
+
+
+class Told(logging.Handler):
+    """Keeps what JAX says that it compiles."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def emit(self, record):
+        message = record.getMessage()
+        if message.startswith("Compiling "):
+            self.names.append(message.split()[1])
+
+
+@pytest.fixture
+def compiled():
+    """Listen to JAX: `with compiled() as names` gives what it compiles meanwhile."""
+
+    @contextlib.contextmanager
+    def listen():
+        told, logger = Told(), logging.getLogger("jax._src.interpreters.pxla")
+        logger.addHandler(told)
+        try:
+            with jax.log_compiles():
+                yield told.names
+        finally:
+            logger.removeHandler(told)
+
+    return listen
 
 
 @pytest.fixture(scope="session")

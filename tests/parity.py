@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 import pytensor
 
-from small_models import differentiate, sentence
+from small_models import differentiate, memory_of, sentence
 from support import REFERENCE, made_by, part, read_cases
 from unrolled import command_line, compute, network, rnn_by_hand
 from unrolled.gradient_check import relative_error
@@ -116,7 +116,7 @@ def train_language_model(case, cell="rnn", layers=1, optimizer="sgd", mode="JAX"
         model = LanguageModel(settings, start, optimizer=optimizer, mode=mode)
     step = partial(model.step, batch, float(case["learning_rate"]))
     losses = [step() for _ in range(UPDATES)]
-    end = model.values() | model.remembered()
+    end = model.values() | memory_of(model)
     # A step returns the loss before it: one more gives the loss at the end.
     losses.append(step())
     return named(losses, gradients, end)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from unrolled import compute
-from unrolled.batches import Batch
 from unrolled.cells import CELLS
 from unrolled.layers import (
     Settings,
@@ -18,6 +18,7 @@ from unrolled.layers import (
     unroll,
     word_losses,
 )
+from unrolled.streams import Batch
 
 ONE_HOT = Settings(vocabulary=11, hidden=5)
 TWO_LAYERS = Settings(vocabulary=11, hidden=4, embedding=3, layers=2)
@@ -42,10 +43,21 @@ def batch_of(sentences, T=7, B=None, seed=0):
     for b, (words, following) in enumerate(sentences):
         x[: len(words), b], y[: len(words), b] = words, following
         mask[: len(words), b] = 1
-    return Batch(x, y, mask)
+    return Batch.apart(x, y, mask)
+
+
+def rows_of(rows, T=7):
+    """Several sentences one after another in each row."""
+    joined = [[[*chain(*parts)] for parts in zip(*sentences)] for sentences in rows]
+    batch = batch_of(joined, T)
+    for b, sentences in enumerate(rows):
+        lengths = [len(x) for x, _ in sentences]
+        batch.start[np.cumsum([0, *lengths[:-1]]), b] = 1
+    return batch
 
 
 BATCH = batch_of(SENTENCES)
+ROWS = rows_of([SENTENCES[:1], [*SENTENCES[1:], SENTENCES[2]], SENTENCES[2:0:-1]])
 
 
 def sentence(x, y):
@@ -67,13 +79,14 @@ def differentiated(settings, *shape):
         name: pt.tensor(name, shape=value.shape)
         for name, value in initialize(settings).items()
     }
-    x, y, mask = batch = [
+    dtypes = ("int32", "int32", "float32", "float32")
+    x, y, mask, start = batch = [
         pt.tensor(name, dtype=dtype, shape=shape)
-        for name, dtype in zip(Batch._fields, ("int32", "int32", "float32"))
+        for name, dtype in zip(Batch._fields, dtypes)
     ]
     count = settings.layers * CELLS[settings.cell].states
-    start = [pt.zeros((shape[1], settings.hidden)) for _ in range(count)]
-    s, _ = unroll(settings, p, look_up(p, x), start)
+    zeros = [pt.zeros((shape[1], settings.hidden)) for _ in range(count)]
+    s, _ = unroll(settings, p, look_up(p, x), zeros, 1 - start)
     losses = word_losses(p, s, y)
     loss = mean_loss(losses, mask)
     slopes = pytensor.grad(loss, list(p.values()))
@@ -86,3 +99,8 @@ def differentiate(settings, values, batch):
     compiled = differentiated(settings, *batch.x.shape)
     losses, loss, *slopes = map(np.asarray, compiled(*values.values(), *batch))
     return losses, float(loss), dict(zip(values, slopes))
+
+
+def memory_of(model):
+    """What a model's rule remembers, without the states that training carries."""
+    return {name: compute.value_of(value) for name, value in model.memory.items()}

@@ -154,15 +154,15 @@ def test_what_is_no_checkpoint_is_refused(load, tmp_path):
     assert "No such file" in fails(tmp_path / "missing.npz", load)
 
 
-@pytest.mark.parametrize("version", [0, 3, "2", None, [1]])
+@pytest.mark.parametrize("version", [0, 4, "3", None, [1]])
 def test_another_version_is_named(path, version):
     checkpoint.save(path, ARRAYS, {**ABOUT, "version": version})
     message = fails(path)
     assert f"has version {version} of the format" in message
-    assert "reads version 2" in message
+    assert "reads versions 1 to 3" in message
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_versions_that_can_be_read_are_told(path, version):
     checkpoint.save(path, ARRAYS, {**ABOUT, "version": version})
     arrays, about = checkpoint.load(path)

@@ -17,16 +17,16 @@ from small_models import (
     TIED,
     TWO_LAYERS,
     differentiate,
+    memory_of,
     sentence,
     weights,
 )
 from support import float64_in, part, read_case
 from unrolled import compute, rnn_by_hand
-from unrolled.batches import Batch, Batches
 from unrolled.gradient_check import check_gradients, relative_error
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, draw_masks, initialize
-from unrolled.tasks import restart
+from unrolled.streams import Batch, Stream
 from unrolled.training import evaluate
 from unrolled.updates import RULES, rmsprop
 
@@ -46,7 +46,8 @@ def model_of(settings, values=None, clip=0.0, optimizer="sgd", **how):
     """A model at its start, whose functions may have been compiled by an earlier test."""
     how.update(clip=clip, optimizer=optimizer)
     model = _compiled(pytensor.config.floatX, settings, **how)
-    restart(model, weights(settings) if values is None else values)
+    start = weights(settings) if values is None else values
+    model.restart(how.get("seed", 0), start)
     return model
 
 
@@ -114,7 +115,7 @@ def test_gated_models_against_theano_1_0_5(
             for name, slope in part(recorded, "gradient").items():
                 found = (start[name] - model.values()[name]) / rate
                 assert relative_error(found, slope) < 1e-6, name
-    trained = model.values() | model.remembered()
+    trained = model.values() | memory_of(model)
     assert trained.keys() == end.keys()
     for name, value in end.items():
         assert relative_error(trained[name], value) < 1e-6, name
@@ -140,7 +141,7 @@ def test_loss_at_the_start_is_nearly_that_of_a_model_that_knows_nothing(settings
     settings = replace(settings, vocabulary=2000, hidden=50)
     random = np.random.RandomState(0)
     x, y = random.randint(2000, size=(2, 10, 4)).astype("int32")
-    losses = LanguageModel(settings).losses(Batch(x, y, np.ones((10, 4), "float32")))
+    losses = LanguageModel(settings).losses(Batch.apart(x, y))
     assert losses.mean() == pytest.approx(np.log(2000), rel=0.02)
     assert losses.std() > 0
 
@@ -148,10 +149,10 @@ def test_loss_at_the_start_is_nearly_that_of_a_model_that_knows_nothing(settings
 def test_perplexity_of_a_model_that_knows_nothing_is_its_number_of_words():
     random = np.random.RandomState(0)
     sentences = [random.randint(4, 11, size=n) for n in (1, 2, 2, 3, 5, 6, 8, 9, 9)]
-    batches = Batches(sentences, B=4, buckets=2)
-    assert batches.padding > 0
+    text = Stream(sentences, B=4, T=5)
+    assert text.in_order().padding > 0
     zeros = {name: np.zeros_like(p) for name, p in initialize(ONE_HOT).items()}
-    perplexity = np.exp(evaluate(LanguageModel(ONE_HOT, zeros), batches))
+    perplexity = np.exp(evaluate(LanguageModel(ONE_HOT, zeros), text))
     assert perplexity == pytest.approx(11, rel=1e-6)
 
 
@@ -182,6 +183,29 @@ def test_a_memory_of_other_names_or_shapes_is_refused():
         wrong = memory | {f"mean of squares/{name}": value}
         with pytest.raises(ValueError, match=r"^memory .*: expected "):
             LanguageModel(ONE_HOT, parameters | wrong, optimizer="rmsprop")
+
+
+def test_states_of_another_shape_are_refused():
+    parameters = initialize(TWO_LAYERS)
+    states = {"states of training/3": np.full((2, 3, 4), 0.5, "float32")}
+    model = LanguageModel(TWO_LAYERS, parameters | states)
+    assert model.remembered().keys() == states.keys()
+    assert np.array_equal(model.remembered()["states of training/3"], *states.values())
+    for wrong in (
+        {"states of training/3": np.ones((1, 3, 4))},
+        {"states of training/3": np.ones((2, 4, 3))},
+        {"states of training/3": np.ones((2, 3, 5))},
+        {"states of training/3": np.ones((3, 4))},
+        {"states of training/4": np.ones((2, 3, 4))},
+        {"states of training/0.5": np.ones((2, 3, 4))},
+        {"states of training/": np.ones((2, 3, 4))},
+        {**states, "states of training/2": np.ones((2, 3, 4))},
+    ):
+        with pytest.raises(ValueError):
+            LanguageModel(TWO_LAYERS, parameters | wrong)
+    # What measuring carries is nobody's to give.
+    with pytest.raises(ValueError, match=r"^memory .*: expected "):
+        LanguageModel(TWO_LAYERS, parameters | {"states of measuring/3": np.ones(2)})
 
 
 def test_parameters_may_come_in_any_order():
@@ -343,6 +367,182 @@ def test_a_tied_model_has_one_table(float64):
     assert moved.all()
 
 
+# ----------------------------------------------------- what is carried from batch to batch
+
+
+def windows_of(seed, count, T=7, B=3):
+    """Batches that follow one another; a sentence starts with the first, and a few later on."""
+    random = np.random.RandomState(seed)
+    x, y = random.randint(11, size=(2, count, T, B)).astype("int32")
+    start = (random.rand(count, T, B) < 0.1).astype("float32")
+    # Only in one row of all does a sentence start where a later batch does.
+    start[:, 0], start[0, 0], start[-1, 0, 1] = 0, 1, 1
+    return [Batch(*one) for one in zip(x, y, np.ones_like(start), start)]
+
+
+def joined(windows):
+    """One batch of all."""
+    return Batch(*map(np.concatenate, zip(*windows)))
+
+
+@pytest.mark.parametrize("settings", [TWO_LAYERS, THIRD], ids=["two layers", "lstm"])
+def test_a_step_goes_on_from_the_states_of_the_one_before(settings, float64):
+    # A state is a number that the step before has left, and no gradient goes back there.
+    model, states, rate = model_of(settings), None, 0.5
+    for step, batch in enumerate(windows_of(2, 3)):
+        masks = [np.asarray(m) for m in draw_masks(settings, 7, 3, 0, step)]
+        before, given = model.values(), states
+        losses, states = by_hand.read(settings, before, batch, masks, given)
+        assert float(model.step(batch, rate)) == pytest.approx(losses.mean(), rel=1e-12)
+        found = model.remembered()["states of training/3"]
+        # By hand, of each row and layer; in the model, of each layer a matrix of all rows.
+        expected = [np.concatenate(row) for row in states]
+        assert np.moveaxis(found, 0, 1) == pytest.approx(np.array(expected), rel=1e-12)
+    slopes = [(p - before[k]) / -rate for k, p in model.values().items()]
+    errors = check_gradients(
+        lambda p: by_hand.mean_loss(
+            settings, dict(zip(before, p)), batch, masks, given
+        ),
+        list(before.values()),
+        slopes,
+    )
+    assert max(errors) < 1e-7
+
+
+@two_models
+def test_losses_go_on_from_the_states_of_the_call_before(settings, float64):
+    values, windows = weights(settings), windows_of(3, 3)
+    model = model_of(settings)
+    expected = by_hand.word_losses(settings, values, joined(windows))
+    for _ in range(2):
+        found = np.concatenate([model.losses(batch) for batch in windows])
+        assert found == pytest.approx(expected, rel=1e-12)
+    # Each number of rows has states of its own.
+    alone = sentence(*SENTENCES[0])
+    first = model.losses(windows[0])
+    model.losses(alone)
+    again = np.concatenate([first, *map(model.losses, windows[1:])])
+    assert again == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("carry", [False, True], ids=["apart", "carried"])
+def test_a_text_in_windows_is_measured_as_its_rows_by_hand(carry, float64):
+    random = np.random.RandomState(0)
+    sentences = [random.randint(4, 11, size=n) for n in (1, 12, 2, 3, 5, 16, 8, 9, 9)]
+    text = Stream(sentences, B=3, T=7, carry=carry)
+    assert len(text.in_order()) > 3
+    values = weights(TWO_LAYERS)
+    rows = joined(text.in_order())
+    losses = by_hand.word_losses(TWO_LAYERS, values, rows)
+    found = evaluate(model_of(TWO_LAYERS), text)
+    assert found == pytest.approx(losses.sum() / text.words, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "optimizer"),
+    [(TWO_LAYERS, "sgd"), (HALF, "adam")],
+    ids=["sgd", "adam"],
+)
+def test_measuring_disturbs_no_later_step(settings, optimizer):
+    first, second, third, *others = windows_of(4, 5)
+    found = []
+    for measured in ([], others):
+        model = model_of(settings, clip=1.0, optimizer=optimizer)
+        losses = []
+        for batch in (first, second, third):
+            losses.append(float(model.step(batch, 0.1)))
+            for other in measured:
+                model.losses(other)
+                model.read(other.x[0], model.start(3))
+        found.append({"losses": losses, **model.values(), **model.remembered()})
+    spared, disturbed = found
+    assert "states of training/3" in spared
+    assert spared.keys() == disturbed.keys()
+    for name, value in spared.items():
+        assert np.array_equal(disturbed[name], value), name
+    # Nor does a step disturb what is being measured.
+    model = model_of(settings, clip=1.0, optimizer=optimizer)
+    expected = [model.losses(batch) for batch in (first, second)][-1]
+    model.losses(first)
+    model.step(third, 0.0)
+    assert np.array_equal(model.losses(second), expected)
+
+
+def learn_and_measure(model):
+    """All that follows from a model: of steps, of measuring, and what it remembers."""
+    # No sentence starts with the first: a new model's states are zeros.
+    _, first, second, *others = windows_of(5, 5)
+    steps = [float(model.step(batch, 0.1)) for batch in (first, second, second)]
+    losses = [model.losses(batch) for batch in others]
+    read, _ = model.read(first.x[0], model.start(3))
+    found = {"steps": steps, "losses": losses, "read": read, "count": model.steps}
+    return found | model.values() | model.remembered()
+
+
+@pytest.mark.parametrize(
+    ("settings", "optimizer"),
+    [(TWO_LAYERS, "sgd"), (TWO_LAYERS, "momentum"), (TIED, "rmsprop"), (HALF, "adam")],
+    ids=["sgd", "momentum", "rmsprop", "adam with dropout"],
+)
+def test_a_model_that_restarts_is_as_a_new_one(settings, optimizer, compiled):
+    def new(seed, parameters=None):
+        how = {"clip": 1.0, "optimizer": optimizer}
+        return LanguageModel(settings, parameters, seed=seed, **how)
+
+    model = new(3)
+    first = learn_and_measure(model)
+    given = weights(settings)
+    untouched = {name: value.copy() for name, value in given.items()}
+    found = []
+    with compiled() as again:
+        for seed, parameters in ((1, None), (3, None), (1, given)):
+            model.restart(seed, parameters)
+            found.append(learn_and_measure(model))
+    assert again == []
+    with compiled() as anew:
+        expected = [learn_and_measure(new(1)), first, learn_and_measure(new(1, given))]
+    assert len(anew) >= 2 * 3
+    for one, other in zip(found, expected, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in other.items():
+            assert np.array_equal(one[name], value), name
+    assert not np.array_equal(found[0]["losses"], found[1]["losses"])
+    assert not np.array_equal(found[0]["losses"], found[2]["losses"])
+    # What it starts from is its caller's.
+    assert all(np.array_equal(given[name], p) for name, p in untouched.items())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_restart_leaves_alone_what_it_was_given(dtype):
+    try:
+        compute.use_precision(dtype)
+        model = model_of(ONE_HOT)
+        model.step(BATCH, 0.5)
+        values = {name: p.astype(dtype) for name, p in weights(ONE_HOT).items()}
+        before = {name: p.copy() for name, p in values.items()}
+        for put in (
+            partial(model.restart, 0, values),
+            partial(model.set_values, values),
+        ):
+            put()
+            model.step(BATCH, 0.5)
+            model.step(BATCH, 0.5)
+            for name, p in before.items():
+                assert np.array_equal(values[name], p)
+                assert not np.array_equal(model.values()[name], p)
+    finally:
+        compute.use_precision("float32")
+
+
+def test_a_restart_from_other_shapes_is_refused():
+    model = model_of(ONE_HOT)
+    before = model.values()
+    for wrong in ({"W": np.ones((5, 4))}, {"W3": np.ones((5, 5))}):
+        with pytest.raises(ValueError, match=r"^parameters .*: expected "):
+            model.restart(1, weights(ONE_HOT) | wrong)
+    assert all(np.array_equal(before[name], p) for name, p in model.values().items())
+
+
 # ------------------------------------------------------------------- losses and reading
 
 
@@ -365,7 +565,7 @@ def test_losses_word_by_word(settings, float64):
 def test_reading_word_by_word_is_the_unrolled_graph(settings, float64):
     model = model_of(settings)
     x, y = np.random.RandomState(6).randint(11, size=(2, 7, 3)).astype("int32")
-    losses = model.losses(Batch(x, y, np.ones((7, 3), "float32")))
+    losses = model.losses(Batch.apart(x, y))
 
     states = model.start(3)
     assert [s.shape for s in states] == [(3, settings.hidden)] * settings.layers
@@ -459,9 +659,7 @@ def test_model_that_is_sure_and_wrong(optimized):
     values["V"][0], values["V"][1] = 100, -100
     model = model_of(ONE_HOT, values)
     x, ones = BATCH.x, np.ones(BATCH.x.shape)
-    right, wrong = (
-        Batch(x, np.full_like(x, word), ones.astype("float32")) for word in (0, 1)
-    )
+    right, wrong = (Batch.apart(x, np.full_like(x, word)) for word in (0, 1))
     assert model.losses(wrong) == pytest.approx(1000 * ones, rel=1e-5)
     assert model.losses(right) == pytest.approx(0 * ones, abs=1e-5)
     assert float(model.step(wrong, 0.1)) == pytest.approx(1000, rel=1e-5)

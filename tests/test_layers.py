@@ -12,6 +12,7 @@ from small_models import (
     BATCH,
     HALF,
     ONE_HOT,
+    ROWS,
     SENTENCES,
     THIRD,
     TIED,
@@ -88,17 +89,18 @@ def test_graph_of_one_sentence_is_the_model_by_hand(float64):
         assert relative_error(slopes[name], slope) < 1e-12
 
 
+@pytest.mark.parametrize("batch", [BATCH, ROWS], ids=["side by side", "in rows"])
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
-def test_losses_and_gradients_of_the_graph_by_hand(settings, float64):
+def test_losses_and_gradients_of_the_graph_by_hand(settings, batch, float64):
     # Weights so large that no slope drowns in the rounding of the loss.
     values = {name: 2 * p for name, p in weights(settings).items()}
-    losses, loss, slopes = differentiate(settings, values, BATCH)
-    assert losses.shape == BATCH.x.shape
-    expected = by_hand.word_losses(settings, values, BATCH)
-    assert losses * BATCH.mask == pytest.approx(expected, rel=1e-12)
-    assert loss == pytest.approx(by_hand.mean_loss(settings, values, BATCH), rel=1e-12)
+    losses, loss, slopes = differentiate(settings, values, batch)
+    assert losses.shape == batch.x.shape
+    expected = by_hand.word_losses(settings, values, batch)
+    assert losses * batch.mask == pytest.approx(expected, rel=1e-12)
+    assert loss == pytest.approx(by_hand.mean_loss(settings, values, batch), rel=1e-12)
     errors = check_gradients(
-        lambda p: by_hand.mean_loss(settings, dict(zip(values, p)), BATCH),
+        lambda p: by_hand.mean_loss(settings, dict(zip(values, p)), batch),
         list(values.values()),
         list(slopes.values()),
         step=3e-5,
@@ -131,6 +133,17 @@ def test_padding_changes_nothing(float64):
         assert relative_error(padded_slopes[name], slope) < 1e-12
 
 
+@pytest.mark.parametrize("settings", [ONE_HOT, TIED], ids=["one-hot", "tied, gru"])
+def test_a_sentence_in_a_row_with_others_is_as_alone(settings, float64):
+    values = weights(settings)
+    losses, *_ = differentiate(settings, values, ROWS)
+    # Row 1 is the first sentence, row 2 the second and twice the third, row 3 these turned.
+    alone = [differentiate(settings, values, sentence(*s))[0][:, 0] for s in SENTENCES]
+    for b, order in enumerate([(0,), (1, 2, 2), (2, 1)]):
+        expected = np.concatenate([alone[i] for i in order])
+        assert losses[: len(expected), b] == pytest.approx(expected, rel=1e-13)
+
+
 def test_unroll_goes_on_from_states_that_are_given(float64):
     settings, values = TWO_LAYERS, weights(TWO_LAYERS)
     p = {name: compute.shared(value, name) for name, value in values.items()}
@@ -138,7 +151,8 @@ def test_unroll_goes_on_from_states_that_are_given(float64):
 
     def run(x, start):
         """The last layer's states, and the end of each layer."""
-        s, end = unroll(settings, p, look_up(p, x), [pt.constant(s) for s in start])
+        start = [pt.constant(s) for s in start]
+        s, end = unroll(settings, p, look_up(p, x), start, pt.ones(x.shape))
         return [np.asarray(value) for value in compute.function([], [s, *end])()]
 
     zeros = [np.zeros((3, settings.hidden))] * 2

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from small_models import memory_of
 from unrolled import checkpoint, models
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
@@ -14,6 +15,8 @@ from unrolled.fields import changed
 from unrolled.layers import Settings, initialize
 from unrolled.models import Epoch, State
 from unrolled.options import Options
+from unrolled.sampling import generate
+from unrolled.streams import Batch
 from unrolled.updates import RULES
 from unrolled.vocabulary import SPECIAL
 
@@ -38,10 +41,10 @@ def model_file(path, arrays=None, **changes):
     checkpoint.save(path, arrays or initialize(Settings(6, 2, 3)), about)
 
 
-def refusal(path):
+def refusal(path, **how):
     """The one line with which a file is refused; None if it is not."""
     try:
-        models.load(path)
+        models.load(path, **how)
     except UserError as error:
         message = str(error)
         assert message.startswith(f"{path}: holds no model of this program: ")
@@ -76,7 +79,9 @@ def test_a_vocabulary_is_as_large_as_asked():
 def test_a_new_model_has_the_first_learning_rate(optimizer, learning_rate, first):
     given = {"optimizer": optimizer, "learning_rate": learning_rate}
     begun = models.start(CORPUS, changed(OPTIONS, **given))
-    assert begun.state == State(learning_rate=first)
+    assert begun.options.first_learning_rate == first
+    # No step has been taken with it.
+    assert begun.state == State() == State(0.0, 0, 0, 0, 0.0, 0, 0.0, [])
     assert begun.state.best == math.inf
 
 
@@ -96,7 +101,7 @@ def test_a_loss_beyond_all_bounds_can_be_told():
 
 def test_best_is_the_lowest_validation_loss():
     rows = [Epoch(i, 1.0, 1.0, loss, 1.0, 1.0) for i, loss in enumerate([3, 2, 5], 1)]
-    assert State(1.0, history=rows).best == 2
+    assert State(history=rows).best == 2
 
 
 # --------------------------------------------------------------------------------- on the disk
@@ -104,7 +109,7 @@ def test_best_is_the_lowest_validation_loss():
 
 def test_a_model_that_was_saved_comes_back(tmp_path):
     begun = models.start(CORPUS, OPTIONS)
-    begun.state = State(2.0, 1, 3, 4.5, 6, 7.5, history=[ROW])
+    begun.state = State(2.0, 8, 1, 3, 4.5, 6, 7.5, history=[ROW])
     begun.save(tmp_path / "best.npz")
     # A folder stands for its file best.npz.
     for path in (tmp_path, tmp_path / "best.npz"):
@@ -132,6 +137,50 @@ def test_only_who_goes_on_needs_what_the_optimizer_remembers(tmp_path):
     assert checkpoint.load(tmp_path / "best.npz")[0].keys() == parameters.keys()
 
 
+@pytest.mark.parametrize("to_go_on", [True, False])
+def test_states_of_training_come_back_for_who_goes_on(tmp_path, to_go_on):
+    x = np.array([[1, 4], [5, 4], [4, 5]], "int32")
+    begun = models.start(CORPUS, changed(OPTIONS, cell="lstm", layers=2))
+    begun.model.step(Batch.apart(x, x), 0.1)
+    begun.save(tmp_path / "last.npz", to_go_on)
+    found = models.load(tmp_path / "last.npz", to_go_on).model
+    expected = begun.model.remembered()
+    assert list(expected) == ["states of training/2"]
+    assert expected["states of training/2"].shape == (4, 2, 2)
+    assert expected["states of training/2"].all()
+    # The next step goes on from them.
+    rest = Batch.apart(x, x)._replace(start=np.zeros((3, 2), "float32"))
+    good = begun.model.step(rest, 0.1)
+    if to_go_on:
+        assert found.remembered().keys() == expected.keys()
+        for name, value in found.remembered().items():
+            assert np.array_equal(value, expected[name])
+        assert found.step(rest, 0.1) == good
+        for name, value in found.values().items():
+            assert np.array_equal(value, begun.model.values()[name])
+    else:
+        assert found.remembered() == {}
+        assert found.step(rest, 0.1) != good
+
+
+def test_states_of_another_shape_are_refused(tmp_path):
+    path = tmp_path / "last.npz"
+    parameters = initialize(Settings(6, 2, 3))
+    for shape, fits in (
+        ((1, 3, 2), True),
+        ((2, 3, 2), False),
+        ((1, 4, 2), False),
+        ((1, 3, 1), False),
+        ((3, 2), False),
+    ):
+        model_file(path, {**parameters, "states of training/3": np.ones(shape)})
+        assert bool(refusal(path)) != fits, shape
+        assert bool(refusal(path, to_go_on=True)) != fits, shape
+    for name in ("states of training/many", "states of training/-1", "states/3"):
+        model_file(path, {**parameters, name: np.ones((1, 3, 2))})
+        assert refusal(path), name
+
+
 def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
     path = tmp_path / "best.npz"
     model_file(path)
@@ -148,6 +197,8 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         {"options": {"model": [1, 2]}},
         {"options": {**good, "clip": -1.0}},
         {"options": {**good, "patience": 3}},
+        {"options": {**good, "window": 0}},
+        {"options": {**good, "buckets": 8, "longest": 80}},
         {"options": [1, 2]},
         {"vocabulary": [*SPECIAL, "a"]},
         {"vocabulary": ["a", "b"]},
@@ -159,6 +210,7 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         {"state": {}},
         {"state": {"learning_rate": 1.0}},
         {"state": {"learning_rate": 1.0, "history": [{"epoch": 1}]}},
+        {"state": {"rate": 1.0, "history": []}},
         {"state": None},
         {"arrays": {"E": np.ones((6, 3))}},
     ):
@@ -187,6 +239,71 @@ def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
     assert refused({k: v for k, v in memory.items() if k != "velocity/W"})
     for other in ("sgd", "rmsprop", "adam"):
         assert refused(memory, other)
+
+
+# -------------------------------------------------------------------------- the second format
+
+
+def as_version_2(path, **changes):
+    """Write a checkpoint of today anew, as the second format had it: buckets, and no states."""
+    arrays, about = checkpoint.load(path)
+    arrays = {
+        k: v for k, v in arrays.items() if not k.startswith("states of training/")
+    }
+    for name in ("window", "carry"):
+        del about["options"][name]
+    about["options"] |= {"buckets": 8, "longest": 80}
+    del about["state"]["steps"]
+    about |= {"version": 2, **changes}
+    np.savez(path, about=np.array(json.dumps(about, ensure_ascii=False)), **arrays)
+
+
+def earlier(path):
+    """The one line with which a file is refused that a training would go on from."""
+    with pytest.raises(UserError) as caught:
+        models.load(path, to_go_on=True)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(
+        f"{path}: was begun by an earlier version of this program"
+    )
+    assert message.endswith("begin anew")
+
+
+def test_a_file_of_the_second_format_is_for_use_only(tmp_path):
+    path = tmp_path / "last.npz"
+    begun = models.start(CORPUS, changed(OPTIONS, optimizer="momentum", batch=16))
+    x = np.array([[1, 4], [5, 4], [4, 5]], "int32")
+    begun.model.step(Batch.apart(x, x), 0.1)
+    begun.state = State(2.0, 0, 1, 3, 4.5, 6, 7.5, history=[ROW])
+    begun.save(path)
+    as_version_2(path)
+    assert checkpoint.load(path)[1]["version"] == 2
+    found = models.load(path)
+    for name in ("options", "source", "fingerprint", "state"):
+        assert getattr(found, name) == getattr(begun, name)
+    assert found.vocabulary.tokens == begun.vocabulary.tokens
+    for name, value in begun.model.values().items():
+        assert np.array_equal(found.model.values()[name], value)
+    assert found.model.remembered().keys() == memory_of(begun.model).keys()
+    how = {"count": 3, "longest": 9, "seed": 1}
+    written, expected = (
+        generate(one.model, one.vocabulary, **how) for one in (found, begun)
+    )
+    assert written == expected
+    earlier(path)
+
+
+@pytest.mark.parametrize("missing", ["buckets", "longest"])
+def test_half_a_file_of_the_second_format_is_refused(tmp_path, missing):
+    path = tmp_path / "last.npz"
+    models.start(CORPUS, OPTIONS).save(path)
+    as_version_2(path)
+    assert not refusal(path)
+    arrays, about = checkpoint.load(path)
+    del about["options"][missing]
+    checkpoint.save(path, arrays, about)
+    assert refusal(path)
 
 
 # ---------------------------------------------------------------------------- the first format
@@ -267,21 +384,20 @@ def test_a_file_of_the_first_format_is_read(tmp_path, more, source):
         Settings(8000, 2, 3, "gru", 1, 0.25, False),
         epochs=7,
         batch=16,
-        buckets=3,
-        longest=40,
         optimizer="adam",
         learning_rate=0.01,
         clip=1.0,
         seed=5,
     )
+    earlier(path)
     assert (found.source, found.fingerprint) == (source, "print")
     assert found.vocabulary.tokens == (*SPECIAL, "a", "é")
-    assert found.state == State(0.005, 1, 2, 3.5, 4, 5.5, [ROW])
+    assert found.state == State(0.005, 0, 1, 2, 3.5, 4, 5.5, [ROW])
     for name, value in arrays.items():
         assert np.array_equal(found.model.values()[name], value.astype("float32"))
     # It is written in the format of today.
     found.save(path)
-    assert checkpoint.load(path)[1]["version"] == 2
+    assert checkpoint.load(path)[1]["version"] == 3
     assert models.load(path).state == found.state
     assert models.load(path).source == source
 

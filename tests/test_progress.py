@@ -18,9 +18,9 @@ from unrolled.progress import Progress
 
 def two_epochs(batches=20):
     """What a training of two epochs tells its progress."""
-    shown = Progress(batches)
+    shown = Progress()
     for epoch in (1, 2):
-        shown.begin(epoch, 0)
+        shown.begin(epoch, 0, batches)
         for position in range(1, batches + 1):
             shown.show(position, 5.0 / epoch, 100)
         shown.end(f"epoch {epoch} is done")
@@ -45,9 +45,9 @@ def test_a_log_has_a_line_a_minute(capsys, monkeypatch):
     now = [0.0]
     clock = SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(progress, "time", clock)
-    shown = Progress(600)
+    shown = Progress()
     # Resumed.
-    shown.begin(1, 300)
+    shown.begin(1, 300, 600)
     for position in range(301, 451):
         now[0] += 1.0
         shown.show(position, 2.0, 50)
@@ -58,11 +58,23 @@ def test_a_log_has_a_line_a_minute(capsys, monkeypatch):
     ]
 
 
+def test_epochs_may_have_other_numbers_of_batches(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_EVERY", 0)
+    shown = Progress()
+    for epoch, batches in ((1, 20), (2, 21)):
+        shown.begin(epoch, 0, batches)
+        shown.show(5, 2.0, 50)
+        shown.end()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("epoch 1: batch 5 of 20, ")
+    assert second.startswith("epoch 2: batch 5 of 21, ")
+
+
 def test_a_terminal_without_a_width_is_a_log(monkeypatch):
     master, slave = os.openpty()
     with open(slave, "w", encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        assert Progress(20).place == "log"
+        assert Progress().place == "log"
     os.close(master)
 
 
@@ -72,9 +84,9 @@ def test_a_terminal_has_a_bar(monkeypatch):
     fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
     with open(slave, "w", encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        shown = Progress(20)
+        shown = Progress()
         assert shown.place == "terminal"
-        shown.begin(1, 0)
+        shown.begin(1, 0, 20)
         for position in range(1, 21):
             shown.show(position, 4.321, 100)
             shown.bar.refresh()

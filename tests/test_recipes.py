@@ -21,7 +21,7 @@ def smoke(monkeypatch, tmp_path):
     return plays
 
 
-SMALL = Options(Settings(50, hidden=4, embedding=3), epochs=1, buckets=1, longest=10)
+SMALL = Options(Settings(50, hidden=4, embedding=3), epochs=1, window=10)
 
 
 def test_the_model_is_trained_once_and_then_read(smoke, monkeypatch):
@@ -80,7 +80,7 @@ def test_variants_differ_in_what_is_compared(monkeypatch, budget):
     assert found["GRU + Adam, tied, dropout"].model.dropout > 0
     # But for the largest, they train alike.
     names = list(found)[:7]
-    for setting in ("epochs", "buckets", "batch", "longest", "vocabulary", "seed"):
+    for setting in ("epochs", "batch", "window", "carry", "vocabulary", "seed"):
         assert len({fields.flat(found[name])[setting] for name in names}) == 1
     assert len(found) == (8 if budget == "gpu" else 7)
 

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 
-from unrolled.batches import Batches
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, initialize
 from unrolled.sampling import (
@@ -16,6 +15,7 @@ from unrolled.sampling import (
     score,
     tokenize,
 )
+from unrolled.streams import Stream
 from unrolled.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 
 WORDS = ["the", "cat", "dog", "sat", "ran", "on", "mat", ","]
@@ -217,13 +217,12 @@ def test_the_carried_state_is_that_of_the_whole_sentence(model):
         ["on", "the", "unicorn", ",", "mat"],
     ]
     scores = score(model, VOCABULARY, sentences)
-    (batch,) = Batches([VOCABULARY.encode(s) for s in sentences], B=4, buckets=1)
-    for found, losses, mask in zip(
-        scores, model.losses(batch).T, batch.mask.T, strict=True
-    ):
-        np.testing.assert_allclose(
-            found.surprises, losses[mask > 0], rtol=1e-5, atol=1e-6
-        )
+    text = Stream([VOCABULARY.encode(s) for s in sentences], B=1, T=4)
+    losses = [model.losses(b)[b.mask > 0] for b in text.in_order()]
+    ends = np.cumsum([len(one.surprises) for one in scores])
+    assert ends[-1] == text.words
+    for found, alone in zip(scores, np.split(np.concatenate(losses), ends[:-1])):
+        np.testing.assert_allclose(found.surprises, alone, rtol=1e-5, atol=1e-6)
 
 
 def test_unknown_words_are_flagged_and_the_end_is_scored(model):

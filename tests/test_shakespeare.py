@@ -1,4 +1,4 @@
-"""The embedded plays, and how they fill a vocabulary and batches."""
+"""The embedded plays, and how they fill a vocabulary and windows."""
 
 import lzma
 import os
@@ -8,13 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from unrolled.batches import Batches, best_lengths
 from unrolled.errors import UserError
 from unrolled.shakespeare import SHAKESPEARE, TEST, VALIDATION, load, speeches
-from unrolled.vocabulary import START, UNKNOWN, Vocabulary
+from unrolled.streams import Stream
+from unrolled.vocabulary import UNKNOWN, Vocabulary
 
 TOOLS = Path(__file__).parents[1] / "tools"
 PARTS = ("train", "validation", "test")
@@ -151,7 +150,7 @@ def test_unknown_level():
         load("letter")
 
 
-# -------------------------------------------------------------------- its vocabulary and batches
+# -------------------------------------------------------------------- its vocabulary and windows
 
 
 def test_eight_thousand_words_cover_shakespeare(plays):
@@ -171,35 +170,37 @@ def encoded(plays):
     return [vocabulary.encode(sentence) for sentence in plays.train]
 
 
-def test_shakespeare_has_little_padding_and_few_cuts(encoded):
-    batches = Batches(encoded, B=32)
-    assert len(batches.shapes) <= 8
-    assert {B for _, B in batches.shapes} == {32}
-    assert batches.padding <= 0.15
-    assert batches.tokens == sum(len(sentence) + 1 for sentence in encoded)
-    longest = max(T for T, _ in batches.shapes)
-    cut = np.mean([len(sentence) + 1 > longest for sentence in encoded])
-    assert cut < 0.02
+def test_shakespeare_has_little_padding_and_no_cuts(encoded):
+    text = Stream(encoded)
+    assert text.words == sum(len(sentence) + 1 for sentence in encoded)
+    windows = text.epoch(0, 0)
+    assert windows.padding <= 0.01
+    words = starts = 0
+    for x, y, mask, start in windows:
+        assert x.shape == y.shape == (35, 32)
+        words += mask.sum()
+        starts += (start * mask).sum()
+    assert (words, starts) == (text.words, len(encoded))
 
 
-def test_shakespeare_makes_batches_fast(encoded):
-    steps = np.array([len(sentence) + 1 for sentence in encoded])
+def test_shakespeare_makes_windows_fast(encoded):
     start = time.perf_counter()
-    best_lengths(np.minimum(steps, 80), 32, 8)
-    assert time.perf_counter() - start < 0.3
-    batches = Batches(encoded, B=32)
+    text = Stream(encoded)
+    assert time.perf_counter() - start < 1
     start = time.perf_counter()
-    assert sum(1 for _ in batches.epoch(0, 0)) == len(batches)
+    windows = text.epoch(0, 0)
+    assert sum(1 for _ in windows) == len(windows)
     assert time.perf_counter() - start < 1
 
 
-def test_characters_of_shakespeare_make_batches_too(characters):
+def test_characters_of_shakespeare_make_windows_too(characters):
     speeches = characters.validation
     vocabulary = Vocabulary.build(speeches)
     ids = [vocabulary.encode(speech) for speech in speeches]
-    batches = Batches(ids, B=16, longest=200)
-    assert batches.tokens == sum(len(speech) + 1 for speech in speeches)
-    assert max(T for T, _ in batches.shapes) <= 200
-    firsts = [x[0] for batch in batches for x in batch.x.T if x[0] == START]
-    assert len(firsts) == len(speeches)
-    assert batches.padding < 0.15
+    for carry in (False, True):
+        text = Stream(ids, B=16, T=200, carry=carry)
+        assert text.words == sum(len(speech) + 1 for speech in speeches)
+        windows = text.in_order()
+        starts = sum((start * mask).sum() for _, _, mask, start in windows)
+        assert starts == (16 if carry else len(speeches))
+        assert windows.padding < 0.05

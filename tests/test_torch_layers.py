@@ -102,7 +102,7 @@ def ours(cell):
     count = CELLS[cell].states
     start = [graph[f"start{i}"][k] for k in range(LAYERS) for i in range(count)]
     settings = Settings(2, H, D, cell, LAYERS)
-    s, end = unroll(settings, graph, graph["inputs"], start)
+    s, end = unroll(settings, graph, graph["inputs"], start, pt.ones((T, B)))
     # No slope is asked for the count.
     asked = [name for name in graph if name != "count"]
     number = (s * graph["count"]).sum()

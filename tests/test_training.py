@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from unrolled import checkpoint, models, training
-from unrolled.batches import Batches
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.fields import changed
@@ -17,7 +16,8 @@ from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 from unrolled.models import Epoch, State, Trained, load
 from unrolled.options import Options
-from unrolled.training import ENOUGH, Trainer, evaluate, fit
+from unrolled.streams import Stream
+from unrolled.training import WARM_UP, Trainer, evaluate, fit, schedule
 from unrolled.vocabulary import SPECIAL, Vocabulary
 
 WORDS = [a + b for a in "kmpt" for b in "aeio"]
@@ -39,7 +39,8 @@ SMALL = Settings(vocabulary=8000, hidden=12, embedding=5)
 CORPUS = Corpus(
     Source("small.txt"), sentences(960), sentences(40, seed=1), sentences(3), "print"
 )
-OPTIONS = Options(SMALL, epochs=3, batch=16, learning_rate=3.0)
+# Sentences have 8 steps, and most go on in the next window.
+OPTIONS = Options(SMALL, epochs=3, batch=16, window=6, learning_rate=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +72,28 @@ def test_the_loss_falls_on_a_text_that_can_be_learned(trained):
 
 def test_the_validation_loss_is_measured_after_each_epoch(trained):
     assert all(0 < row.validation < 4 for row in trained.state.history)
-    batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
-    assert evaluate(trained.model, batches) == trained.state.history[-1].validation
+    text = training.stream_of(CORPUS.validation, trained.vocabulary, OPTIONS)
+    assert evaluate(trained.model, text) == trained.state.history[-1].validation
+
+
+def test_a_text_is_laid_out_as_the_options_say(trained):
+    for carry in (False, True):
+        chosen = changed(OPTIONS, batch=3, window=5, carry=carry)
+        text = training.stream_of(CORPUS.validation, trained.vocabulary, chosen)
+        assert (text.B, text.T, text.carry) == (3, 5, carry)
+        assert (len(text), text.words) == (40, 40 * 8)
+        first = next(iter(text.in_order())).y[:, 0]
+        assert (
+            first.tolist()
+            == trained.vocabulary.encode(CORPUS.validation[0][:5]).tolist()
+        )
 
 
 def test_an_untrained_model_is_as_good_as_guessing(trained):
     C = len(trained.vocabulary)
     start = LanguageModel(changed(SMALL, vocabulary=C))
-    batches = training.batches_of(CORPUS.validation, trained.vocabulary, OPTIONS)
-    assert evaluate(start, batches) == pytest.approx(math.log(C), abs=0.05)
+    text = training.stream_of(CORPUS.validation, trained.vocabulary, OPTIONS)
+    assert evaluate(start, text) == pytest.approx(math.log(C), abs=0.05)
 
 
 def test_evaluate_is_the_mean_of_losses_by_hand(trained):
@@ -112,19 +126,32 @@ def test_files_hold_the_last_and_the_best_epoch(trained):
     assert best.fingerprint == "print"
 
 
-def test_a_trained_model_gets_more_epochs_as_if_trained_at_once(trained, tmp_path):
+def test_a_trained_model_gets_more_epochs(trained, tmp_path):
     more = changed(OPTIONS, epochs=4)
-    begun = load(trained.folder / "last.npz")
-    resumed = fit(CORPUS, more, tmp_path, begun, quiet=True)
+    resumed = []
+    for _ in range(2):
+        begun = load(trained.folder / "last.npz", to_go_on=True)
+        resumed.append(fit(CORPUS, more, tmp_path, begun, quiet=True))
     assert load(tmp_path / "last.npz").options == more
-    assert resumed.state.history[:3] == trained.state.history
-    assert len(resumed.state.history) == 4
-    # The same seed gives the same numbers, and another one others.
-    at_once = fit(CORPUS, more, quiet=True)
-    assert same(resumed.model.values(), at_once.model.values())
-    other = fit(CORPUS, changed(more, seed=1), quiet=True).model.values()
+    first, second = resumed
+    assert same(first.model.values(), second.model.values())
+    history = first.state.history
+    assert history[:3] == trained.state.history
+    assert len(history) == 4
+    # From the middle of the fall on: a rate of its own, not the 0 where the training had ended.
+    assert history[3].learning_rate < 3.0 * schedule(0.99)
+    assert history[2].learning_rate < 3.0 * schedule(0.99)
+    assert history[3].loss < history[2].loss
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_one_others(trained):
+    again, other = (
+        fit(CORPUS, changed(OPTIONS, seed=seed), quiet=True).model.values()
+        for seed in (0, 1)
+    )
+    assert same(again, trained.model.values())
     for name, value in other.items():
-        assert not np.array_equal(value, at_once.model.values()[name]), name
+        assert not np.array_equal(value, again[name]), name
 
 
 GATED = replace(
@@ -137,8 +164,8 @@ GATED = replace(
 
 def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(tmp_path, monkeypatch):
     at_once = fit(CORPUS, GATED, quiet=True)
-    # In the second epoch of 60 batches.
-    step, before = LanguageModel.step, 85
+    # In the second epoch of 80 windows, in the middle of sentences.
+    step, before = LanguageModel.step, 105
 
     def press(model, *rest):
         if model.steps == before:
@@ -149,16 +176,20 @@ def test_a_gated_model_with_dropout_and_adam_goes_on_bit_for_bit(tmp_path, monke
         patch.setattr(LanguageModel, "step", press)
         with pytest.raises(KeyboardInterrupt):
             fit(CORPUS, GATED, tmp_path, quiet=True)
-    cut = load(tmp_path / "last.npz")
-    assert (cut.state.epoch, cut.state.position) == (1, 26)
-    # To go on takes the optimizer's memory, to write sentences does not.
+    cut = load(tmp_path / "last.npz", to_go_on=True)
+    assert (cut.state.epoch, cut.state.position, cut.state.steps) == (1, 26, 106)
+    # To go on takes the optimizer's memory and the states, to write sentences does not.
     assert same(cut.model.remembered(), memory_in(tmp_path / "last.npz"))
-    assert len(cut.model.remembered()) == 2 * len(cut.model.values()) + 1
-    assert cut.model.remembered()["steps/all"] == 86
+    assert len(cut.model.remembered()) == 2 * len(cut.model.values()) + 2
+    assert cut.model.remembered()["steps/all"] == 106
+    states = cut.model.remembered()["states of training/16"]
+    assert states.shape == (2, 16, 12)
+    assert states.all()
     assert memory_in(tmp_path / "best.npz") == {}
 
     resumed = fit(CORPUS, GATED, tmp_path, cut, quiet=True)
-    assert resumed.model.steps == at_once.model.steps == 120
+    assert resumed.model.steps == at_once.model.steps == 160
+    assert resumed.state.steps == at_once.state.steps == 160
     assert same(resumed.model.values(), at_once.model.values())
     assert same(resumed.model.remembered(), at_once.model.remembered())
     for row, good in zip(resumed.state.history, at_once.state.history, strict=True):
@@ -184,7 +215,9 @@ def memory_in(path):
         ("dropout", 0.5, 0.0),
         ("optimizer", "adam", "sgd"),
         ("learning_rate", 2.0, 3.0),
-        ("buckets", 1, 8),
+        ("batch", 8, 16),
+        ("window", 35, 6),
+        ("carry", True, False),
     ],
 )
 def test_it_goes_on_with_the_same_options_only(trained, name, value, had):
@@ -215,10 +248,94 @@ def test_a_learning_rate_may_be_told_that_was_the_optimizers_own():
     training.check_options(begun, Options(model, batch=16, learning_rate=4.0))
 
 
-def test_a_text_smaller_than_a_batch_is_refused_but_for_validation():
-    small = CORPUS._replace(train=CORPUS.train[:15])
-    with pytest.raises(UserError, match=r"^batch=16: found 15 sentences"):
-        fit(small, OPTIONS, quiet=True)
+def test_a_text_with_fewer_sentences_than_rows_is_learned_too():
+    small = CORPUS._replace(train=CORPUS.train[:15], validation=CORPUS.validation[:1])
+    done = fit(small, changed(OPTIONS, epochs=30), quiet=True)
+    assert done.state.steps == done.model.steps == 30 * 2
+    first, *_, last = done.state.history
+    assert last.loss < first.loss - 0.5
+    numbers = [*done.model.values().values(), *done.model.remembered().values()]
+    assert all(np.isfinite(value).all() for value in numbers)
+    assert math.isfinite(last.validation)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_text_without_sentences_is_refused(part):
+    with pytest.raises(UserError, match=r"^found no sentences: expected more text$"):
+        fit(CORPUS._replace(**{part: []}), OPTIONS, quiet=True)
+
+
+PLAIN = changed(OPTIONS, epochs=1)
+CARRIED = changed(PLAIN, carry=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [PLAIN, CARRIED, changed(GATED, epochs=1)],
+    ids=["sgd", "carried", "adam"],
+)
+def test_another_seed_compiles_nothing_and_is_as_new(options, compiled):
+    text = CORPUS._replace(train=CORPUS.train[:96])
+
+    def outcome(done):
+        rows = [
+            (row.learning_rate, row.loss, row.validation) for row in done.state.history
+        ]
+        told = {"history": rows, "steps": done.state.steps}
+        return told | done.model.values() | done.model.remembered()
+
+    first = fit(text, options, quiet=True)
+    found = [outcome(first)]
+    trained = first
+    with compiled() as again:
+        for seed in (1, options.seed):
+            trained = models.restart(trained, seed)
+            assert (trained.options, trained.state) == (
+                changed(options, seed=seed),
+                State(),
+            )
+            trained = fit(text, trained.options, begun=trained, quiet=True)
+            found.append(outcome(trained))
+    assert again == []
+    with compiled() as anew:
+        new = outcome(fit(text, changed(options, seed=1), quiet=True))
+    # One function that trains and one that measures: so it would have been noticed.
+    assert len(anew) >= 2
+    once, other, back = found
+    assert same(other, new)
+    assert same(back, once)
+    assert not np.array_equal(other["history"], once["history"])
+
+
+def test_what_was_trained_before_a_restart_keeps_its_history():
+    begun = models.start(CORPUS, OPTIONS)
+    begun.state.history.append(Epoch(1, 3.0, 2.0, 2.0, 1.0, 1.0))
+    anew = models.restart(begun, 1)
+    assert anew.state.history == []
+    assert len(begun.state.history) == 1
+    assert (anew.fingerprint, anew.source) == (begun.fingerprint, begun.source)
+    assert anew.vocabulary is begun.vocabulary
+    # It goes on with its own seed only.
+    with pytest.raises(UserError, match=r"^seed=0: the training that goes on has 1"):
+        fit(CORPUS, OPTIONS, begun=anew, quiet=True)
+
+
+# ---------------------------------------------------------------------------- the learning rate
+
+
+def test_the_rate_rises_evenly_and_falls_along_half_a_cosine():
+    assert schedule(0) == 0
+    assert schedule(WARM_UP) == (1 + math.cos(math.pi * WARM_UP)) / 2 > 0.99
+    for share in (0.1, 0.5, 0.9):
+        fallen = (1 + math.cos(math.pi * WARM_UP * share)) / 2
+        assert schedule(share * WARM_UP) == pytest.approx(share * fallen, rel=1e-12)
+    assert schedule(0.25) == pytest.approx((2 + math.sqrt(2)) / 4, rel=1e-12)
+    assert schedule(0.5) == pytest.approx(0.5, rel=1e-12)
+    assert schedule(0.75) == pytest.approx((2 - math.sqrt(2)) / 4, rel=1e-12)
+    assert schedule(1) == 0
+    rising, falling = np.linspace(0, WARM_UP, 50), np.linspace(WARM_UP, 1, 500)
+    assert (np.diff([*map(schedule, rising)]) > 0).all()
+    assert (np.diff([*map(schedule, falling)]) < 0).all()
 
 
 def test_a_file_that_moved_is_found_again(trained, monkeypatch):
@@ -276,16 +393,16 @@ class Actor:
         return {}
 
 
-# 10 batches of 4 sentences.
+# 10 windows of 4 sentences of 4 steps each.
 NUMBERS = [np.full(3, i, np.int32) for i in range(4, 44)]
 
 
 def rehearse(actor, epochs=1, state=None, **trainer):
-    """A trainer for an actor; the validation text is a batch with one word."""
-    training_, validation = Batches(NUMBERS, 4), Batches([np.zeros(0, np.int32)], 1)
+    """A trainer for an actor; the validation text is a window with one word."""
+    training_, validation = Stream(NUMBERS, 4, 4), Stream([np.zeros(0, np.int32)], 1)
     options = Options(epochs=epochs, learning_rate=8.0)
-    state = state or State(options.first_learning_rate)
-    trained = Trained(actor, Vocabulary(SPECIAL), options, Source(), "print", state)
+    vocabulary, state = Vocabulary(SPECIAL), state or State()
+    trained = Trained(actor, vocabulary, options, Source(), "print", state)
     return Trainer(trained, training_, validation, quiet=True, **trainer)
 
 
@@ -294,14 +411,54 @@ def told(batches):
     return [tuple(batch.x[1].tolist()) for batch in batches]
 
 
-def test_the_rate_is_halved_where_an_epoch_won_too_little():
-    losses = [9, 8, 8.5, 8 - 0.9 * ENOUGH, 7, 7, math.nextafter(7 - ENOUGH, 0), 6]
+def planned(steps, epochs):
+    """The rates of these steps of a training, in the middle of each."""
+    return [8 * schedule((step + 0.5) / (10 * epochs)) for step in steps]
+
+
+def test_each_step_has_the_rate_of_its_place():
+    losses = [9, 8, 8.5, 7]
     actor = Actor(losses)
-    history = rehearse(actor, len(losses)).run().history
+    history = rehearse(actor, 4).run().history
     assert [row.validation for row in history] == losses
-    expected = [8, 8, 8, 4, 2, 2, 1, 1]
-    assert [row.learning_rate for row in history] == expected
-    assert actor.rates == [rate for rate in expected for _ in range(10)]
+    assert actor.rates == pytest.approx(planned(range(40), 4), rel=1e-12)
+    # What is told of an epoch is its last.
+    assert [row.learning_rate for row in history] == actor.rates[9::10]
+    assert actor.rates[0] < actor.rates[1] < actor.rates[2] > actor.rates[3]
+    assert 0 < actor.rates[-1] < 0.02
+
+
+def test_more_epochs_stretch_the_fall_of_the_rate():
+    first = Actor()
+    state = rehearse(first, 2).run()
+    assert first.rates == pytest.approx(planned(range(20), 2), rel=1e-12)
+    more = Actor()
+    state = rehearse(more, 5, state).run()
+    assert more.rates == pytest.approx(planned(range(20, 50), 5), rel=1e-12)
+    assert more.rates[0] > 4 > first.rates[-1]
+    assert state.steps == 50
+    assert [row.epoch for row in state.history] == [1, 2, 3, 4, 5]
+
+
+def test_the_rate_knows_how_many_windows_each_epoch_has():
+    # Sentences of all lengths are cut into rows at other places in each order.
+    lengths = np.random.default_rng(0).integers(1, 40, size=30)
+    text = Stream([np.full(n, 7, np.int32) for n in lengths], 4, 3)
+    counts = [len(text.epoch(0, epoch)) for epoch in range(6)]
+    assert len(set(counts)) > 1
+    actor = Actor()
+    trainer = rehearse(actor, 6)
+    trainer.training = text
+    history = trainer.run().history
+    expected = [
+        8 * schedule((epoch + (number + 0.5) / count) / 6)
+        for epoch, count in enumerate(counts)
+        for number in range(count)
+    ]
+    assert actor.rates == pytest.approx(expected, rel=1e-12)
+    assert trainer.state.steps == sum(counts)
+    ends = np.cumsum(counts) - 1
+    assert [row.learning_rate for row in history] == [actor.rates[i] for i in ends]
 
 
 def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path):
@@ -326,15 +483,14 @@ def test_each_epoch_brings_all_sentences_in_another_order():
 
 
 def test_the_history_weighs_batches_by_their_words():
-    lengths = [2, 2, 9]
-    text = [np.full(n, 7, np.int32) for n in lengths]
+    text = [np.full(2, 7, np.int32)] * 5
     actor = Actor()
     actor.step = lambda batch, _: np.float32(batch.mask.sum())
     trainer = rehearse(actor)
-    # 6 words in one batch, 10 in the other.
-    trainer.training = Batches(text, 2)
+    # Rows of 9 and 6 words: 12 words in one window, 3 in the other.
+    trainer.training = Stream(text, 2, 6)
     (row,) = trainer.run().history
-    assert row.loss == (6 * 6 + 10 * 10) / 16
+    assert row.loss == (12 * 12 + 3 * 3) / 15
 
 
 def interrupted_after(count, folder, **options):
@@ -358,11 +514,13 @@ def test_ctrl_c_saves_and_the_rest_follows_later(count, tmp_path):
     arrays, about = checkpoint.load(tmp_path / "last.npz")
     history = [Epoch(**row) for row in about["state"].pop("history")]
     state = State(**about["state"], history=history)
-    assert state.epoch * 10 + state.position == count
+    assert state.epoch * 10 + state.position == state.steps == count
     rest = Actor()
     rest.parameters = arrays["p"]
     found = rehearse(rest, 3, state=state, folder=tmp_path).run()
     assert told(actor.seen) + told(rest.seen) == told(spared.seen)
+    assert actor.rates + rest.rates == spared.rates
+    assert found.steps == expected.steps == 30
     assert np.array_equal(rest.parameters, spared.parameters)
     for row, good in zip(found.history, expected.history, strict=True):
         for name in ("epoch", "learning_rate", "loss", "validation"):
@@ -454,7 +612,7 @@ def test_a_loss_that_is_none_names_epoch_and_batch(bad, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "LOOK_EVERY", 0)
     rehearse(Actor(), folder=tmp_path).run()
     actor = Actor()
-    state = State(8.0, epoch=1, history=[Epoch(1, 8.0, 1.0, 1.0, 1.0, 1.0)])
+    state = State(epoch=1, history=[Epoch(1, 8.0, 1.0, 1.0, 1.0, 1.0)])
     trainer = rehearse(actor, 3, state, folder=tmp_path)
     actor.before_step = {6: lambda: setattr(actor, "loss", bad)}
     assert f"the loss is {bad} in epoch 2, after batch 7" in astray(trainer)
@@ -474,7 +632,7 @@ def test_parameters_that_are_none_are_not_saved(bad, tmp_path, monkeypatch):
     actor = Actor()
     actor.before_step = {2: lambda: actor.parameters.__setitem__(1, bad)}
     trainer = rehearse(actor, folder=tmp_path, save_every=3600.0)
-    trainer.training = Batches(NUMBERS[:12], 4)
+    trainer.training = Stream(NUMBERS[:12], 4, 4)
     assert "p holds infinity or NaN in epoch" in astray(trainer)
 
 

@@ -5,9 +5,9 @@ import sys
 from serve import load, serve
 
 from unrolled import timing
-from unrolled.batches import Batch
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, initialize
+from unrolled.streams import Batch
 
 problem = load(sys.argv[1])
 (C, H), D = problem["V"].shape, problem["E"].shape[1] if "E" in problem else 0
@@ -17,13 +17,13 @@ parameters = {name: problem[name] for name in initialize(settings)}
 clip = float(problem["clip"]) if "clip" in problem else 0.0
 optimizer = sys.argv[3] if len(sys.argv) > 3 else "sgd"
 model = LanguageModel(settings, parameters, clip=clip, optimizer=optimizer)
-batch = Batch(*(problem[name] for name in Batch._fields))
+batch = Batch.apart(problem["x"], problem["y"])
 rate = float(problem["rate"])
 
 
 def loss():
     """The mean over the words."""
-    return model.losses(batch).sum() / batch.mask.sum()
+    return model.losses(batch).mean()
 
 
 serve(loss, lambda: timing.wait(model.step(batch, rate)))

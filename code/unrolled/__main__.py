@@ -60,7 +60,7 @@ def train(given: dict[str, Any]) -> None:
     if "resume" in given:
         folder = given["resume"]
         folder = folder.parent if folder.name == "last.npz" else folder
-        begun = models.load(folder / "last.npz")
+        begun = models.load(folder / "last.npz", to_go_on=True)
         chosen = _going_on(begun, folder, given)
         plays = text.load(chosen.text)
     else:

@@ -18,9 +18,9 @@ from unrolled import files
 from unrolled.errors import UserError
 
 #: What ``about`` begins with, in every file that this module wrote.
-FORMAT = {"format": "unrolled checkpoint", "version": 2}
+FORMAT = {"format": "unrolled checkpoint", "version": 3}
 #: The versions that can be read.
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 
 
 def save(
@@ -95,7 +95,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ) from error
     if version not in VERSIONS:
         raise UserError(
-            f"{path}: has version {version} of the format, this program "
-            f"reads version {FORMAT['version']}"
+            f"{path}: has version {version} of the format, this program reads versions "
+            f"{VERSIONS[0]} to {VERSIONS[-1]}: was it written by a newer one?"
         )
     return arrays, about

@@ -22,6 +22,7 @@ import numpy as np
 
 from unrolled import fields
 from unrolled.errors import UserError
+from unrolled.files import cache_folder
 
 LEVELS = ("word", "character")
 
@@ -163,12 +164,6 @@ def words_of(sentence: str) -> list[str]:
 
 
 # ----------------------------------------------------------------------------------- the cache
-
-
-def cache_folder() -> Path:
-    """The user's folder for what this package can make again, such as a text's words."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(caches) / "unrolled"
 
 
 def _cache_entry(fingerprint: str) -> Path:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and where to keep them for a while."""
 
 from __future__ import annotations
 
@@ -44,3 +44,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         # After Ctrl-C, too.
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """The user's folder for what this package can make again, such as a text's words."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(caches) / "unrolled"

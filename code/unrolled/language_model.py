@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytensor
 import pytensor.tensor as pt
 
 from unrolled import compute
-from unrolled.batches import Batch
 from unrolled.cells import CELLS
 from unrolled.layers import (
     Settings,
@@ -22,23 +22,25 @@ from unrolled.layers import (
     unroll,
     word_losses,
 )
+from unrolled.streams import Batch
 from unrolled.updates import RULES, Memory, clip_norm, gradients_of, sgd
 
 
 class LanguageModel:
     """A recurrent language model as compiled functions over shared variables.
 
-    JAX compiles for fixed shapes, so each shape (T, B) of a minibatch gets functions of its own,
-    when it first comes.
+    JAX compiles for fixed shapes, so each shape (T, B) of a batch gets functions of its own, when
+    it first comes. A text in windows has one shape, and needs two: one that trains, and one that
+    measures. Each carries its states from a batch to the next, so that neither disturbs the other.
 
     Parameters
     ----------
     settings : Settings
     parameters : mapping of str to array, optional
         Where to start; what :meth:`remembered` gave may be among them. Left out:
-        :func:`initialize` draws them.
+        :func:`unrolled.layers.initialize` draws them.
     seed : int
-        For :func:`initialize` and :func:`draw_masks`.
+        For :func:`unrolled.layers.initialize` and :func:`unrolled.layers.draw_masks`.
     clip : float
         The longest gradient that a step follows, as in :func:`unrolled.updates.clip_norm`; 0: any.
     optimizer : str
@@ -58,8 +60,8 @@ class LanguageModel:
     Raises
     ------
     ValueError
-        If parameters are missing, or have shapes other than the settings say; or if what the rule
-        is to remember is not what it keeps.
+        If parameters are missing, or have shapes other than the settings say; or if what is to be
+        remembered is not what the rule and the layers keep.
     """
 
     def __init__(
@@ -71,25 +73,48 @@ class LanguageModel:
         optimizer: str = "sgd",
         **compiler: Any,
     ) -> None:
-        start = initialize(settings, seed)
-        expected = {name: value.shape for name, value in start.items()}
-        memory = {}
-        if parameters is not None:
-            start = dict(parameters)
-            memory = {name: start.pop(name) for name in parameters if "/" in name}
-            found = {name: np.shape(value) for name, value in start.items()}
-            if found != expected:
-                raise ValueError(f"parameters {found}: expected {expected}")
         self.settings, self.seed, self.clip = settings, seed, clip
         self.rule, self.compiler = RULES[optimizer], compiler
         self.steps = 0
-        self.parameters = {name: compute.shared(start[name], name) for name in expected}
-        self.memory: Memory = {
-            name: compute.shared(value, name) for name, value in memory.items()
-        }
-        if memory:
-            self._check_memory()
         self._compiled: dict[tuple, Callable[..., Any]] = {}
+        self._carried: dict[tuple[str, int], list[Any]] = {}
+
+        start = dict(parameters or initialize(settings, seed))
+        remembered = {name: start.pop(name) for name in list(start) if "/" in name}
+        self._check_parameters(start)
+        self.parameters = {
+            name: compute.shared(start[name], name) for name in self._shapes()
+        }
+        self._restore_states(remembered)
+        self.memory: Memory = {
+            name: compute.shared(value, name) for name, value in remembered.items()
+        }
+        if self.memory:
+            self._check_memory()
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The parameters' names and shapes, as the settings have them."""
+        fresh = initialize(self.settings)
+        return {name: value.shape for name, value in fresh.items()}
+
+    def _check_parameters(self, values: Mapping[str, np.ndarray]) -> None:
+        """Compare what was given as parameters with what the settings say."""
+        found = {name: np.shape(value) for name, value in values.items()}
+        if found != self._shapes():
+            raise ValueError(f"parameters {found}: expected {self._shapes()}")
+
+    def _restore_states(self, remembered: dict[str, np.ndarray]) -> None:
+        """Take the carried states of training out of what :meth:`remembered` gave."""
+        for name in [
+            name for name in remembered if name.startswith("states of training/")
+        ]:
+            *_, B = name.split("/")
+            values, states = remembered.pop(name), self._states("training", int(B))
+            expected = (len(states), int(B), self.settings.hidden)
+            if np.shape(values) != expected:
+                raise ValueError(f"{name} {np.shape(values)}: expected {expected}")
+            for state, value in zip(states, values):
+                compute.assign(state, value)
 
     def _check_memory(self) -> None:
         """Compare what was given as the rule's memory with one that the rule starts."""
@@ -110,11 +135,42 @@ class LanguageModel:
     def set_values(self, values: Mapping[str, np.ndarray]) -> None:
         """Put other parameters, such as :meth:`values` gave, in the place of these."""
         for name, parameter in self.parameters.items():
-            parameter.set_value(values[name].astype(parameter.dtype))
+            compute.assign(parameter, values[name])
+
+    def restart(
+        self, seed: int = 0, parameters: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Begin anew: as a model just made with these, but nothing has to be compiled again.
+
+        Parameters
+        ----------
+        seed, parameters
+            As for the model.
+        """
+        start = initialize(self.settings, seed) if parameters is None else parameters
+        self._check_parameters(start)
+        self.set_values(start)
+        self.seed, self.steps = seed, 0
+        for variable in chain(self.memory.values(), *self._carried.values()):
+            compute.assign(variable, np.zeros(variable.type.shape))
 
     def remembered(self) -> dict[str, np.ndarray]:
-        """What the rule remembers as it is now, as NumPy arrays."""
-        return {name: compute.value_of(m) for name, m in self.memory.items()}
+        """What else the next step depends on, as NumPy arrays.
+
+        What the rule remembers; and for each B the states that training carries.
+        """
+        states = {
+            f"states of {reader}/{B}": np.stack([compute.value_of(s) for s in states])
+            for (reader, B), states in self._carried.items()
+            if reader == "training"
+        }
+        return {name: compute.value_of(m) for name, m in self.memory.items()} | states
+
+    def _states(self, reader: str, B: int) -> list[Any]:
+        """The states that training, or measuring, carries from a batch of B rows to the next."""
+        if (reader, B) not in self._carried:
+            self._carried[reader, B] = [compute.shared(s, "s") for s in self.start(B)]
+        return self._carried[reader, B]
 
     def _function(self, build: Callable[..., Any], *shape: int) -> Callable[..., Any]:
         """The compiled form of a graph for a shape, built when it is first needed."""
@@ -126,7 +182,8 @@ class LanguageModel:
     def step(self, batch: Batch, learning_rate: float) -> Any:
         """Take one step of gradient descent; the batch's mean loss *before* it.
 
-        In nats per word. The call returns before the work is done: see
+        Where no sentence starts, the states go on from the batch of the step before. The loss is
+        in nats per word. The call returns before the work is done: see
         :func:`unrolled.timing.wait`.
         """
         T, B = batch.x.shape
@@ -140,7 +197,10 @@ class LanguageModel:
         return self._function(self._build_step, *batch.x.shape)
 
     def losses(self, batch: Batch) -> np.ndarray:
-        """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts."""
+        """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts.
+
+        Where no sentence starts, the states go on from the batch of the call before.
+        """
         losses = self._function(self._build_losses, *batch.x.shape)
         return np.asarray(losses(*batch))
 
@@ -169,8 +229,8 @@ class LanguageModel:
         return log_probabilities, states
 
     def _batch(self, T: int, B: int) -> Batch:
-        """Symbolic variables for a minibatch."""
-        dtypes = ("int32", "int32", "float32")
+        """Symbolic variables for a batch."""
+        dtypes = ("int32", "int32", "float32", "float32")
         return Batch(
             *(
                 pt.tensor(name, dtype=dtype, shape=(T, B))
@@ -178,17 +238,15 @@ class LanguageModel:
             )
         )
 
-    def _zeros(self, B: int) -> list[Any]:
-        return [pt.zeros((B, self.settings.hidden)) for _ in self.start(B)]
-
     def _build_step(self, T: int, B: int) -> Callable[..., Any]:
-        x, y, mask = batch = self._batch(T, B)
+        x, y, mask, start = batch = self._batch(T, B)
         masks = [
             pt.tensor("dropout", shape=m.shape)
             for m in draw_masks(self.settings, T, B, self.seed, 0)
         ]
+        states = self._states("training", B)
         rows = look_up(self.parameters, x)
-        s, _ = unroll(self.settings, self.parameters, rows, self._zeros(B), masks)
+        s, end = unroll(self.settings, self.parameters, rows, states, 1 - start, masks)
         loss = mean_loss(word_losses(self.parameters, s, y), mask)
         parameters = dict(self.parameters)
         if self._moves_rows():
@@ -198,6 +256,7 @@ class LanguageModel:
             gradients, _ = clip_norm(gradients, self.clip)
         eta = pt.scalar("eta")
         updates = self.rule(gradients, list(parameters.values()), eta, self.memory)
+        updates += zip(states, end)
         return compute.function([*batch, eta, *masks], loss, updates, **self.compiler)
 
     def _moves_rows(self) -> bool:
@@ -205,22 +264,23 @@ class LanguageModel:
         return self.rule is sgd and not self.clip and not self.settings.tied
 
     def _build_losses(self, T: int, B: int) -> Callable[..., Any]:
-        x, y, mask = batch = self._batch(T, B)
+        x, y, mask, start = batch = self._batch(T, B)
+        states = self._states("measuring", B)
         rows = look_up(self.parameters, x)
-        s, _ = unroll(self.settings, self.parameters, rows, self._zeros(B))
+        s, end = unroll(self.settings, self.parameters, rows, states, 1 - start)
         losses = word_losses(self.parameters, s, y) * mask
-        return compute.function(batch, losses, **self.compiler)
+        return compute.function(
+            batch, losses, zip(states, end), soon=True, **self.compiler
+        )
 
     def _build_read(self, B: int) -> Callable[..., Any]:
         words = pt.tensor("words", dtype="int32", shape=(B,))
-        states = [
-            pt.matrix("s", shape=(B, self.settings.hidden)) for _ in self.start(B)
-        ]
+        states = [pt.matrix("s", shape=s.shape) for s in self.start(B)]
         rows = look_up(self.parameters, words[None, :])
-        s, end = unroll(self.settings, self.parameters, rows, states)
+        s, end = unroll(self.settings, self.parameters, rows, states, pt.ones((1, B)))
         log_probabilities = pt.special.log_softmax(
             scores(self.parameters, s[0]), axis=1
         )
         return compute.function(
-            [words, *states], [log_probabilities, *end], **self.compiler
+            [words, *states], [log_probabilities, *end], soon=True, **self.compiler
         )

@@ -20,9 +20,9 @@ import jax
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pytensor.gradient import disconnected_grad
+from pytensor.compile.builders import OpFromGraph
 
-from unrolled import fields
+from unrolled import fields, through_time
 from unrolled.cells import CELLS
 from unrolled.errors import UserError
 
@@ -75,7 +75,10 @@ def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
     r"""Draw small random weights; the biases start at zero.
 
     Each weight is drawn evenly from :math:`\pm 1/\sqrt{n}`, where n is the number of inputs to
-    its unit that are not zero (H for what enters by a single row).
+    its unit that are not zero. A row of E enters alone, so its n is 1. (Were E as small as the
+    other tables, a word would hardly move the state at first, and training would dwell, for as
+    long as the seed has it, where only the frequencies of words are known.) The rows of a U whose
+    words are one-hot are as small as W's, as in :func:`unrolled.rnn_by_hand.initialize`.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
         return random.uniform(-1 / np.sqrt(n), 1 / np.sqrt(n), shape)
 
     columns = cell.gates * H
-    parameters = {"E": draw(H, C, D)} if D else {}
+    parameters = {"E": draw(1, C, D)} if D else {}
     for layer in range(1, settings.layers + 1):
         U, W, b = layer_names(layer)
         inputs = H if layer > 1 else D or C
@@ -137,6 +140,7 @@ def unroll(
     parameters: Parameters,
     rows: Any,
     start: Sequence[Any],
+    keep: Any,
     masks: Sequence[Any] = (),
 ) -> tuple[Any, list[Any]]:
     """Run the recurrent layers over all time steps.
@@ -149,6 +153,8 @@ def unroll(
         From :func:`look_up`.
     start : sequence of symbolic matrices of shape (B, H)
         The states before the first step: of layer 1, then of layer 2, and so on.
+    keep : symbolic matrix of shape (T, B)
+        1 where the states before a step reach it, 0 where a sentence starts.
     masks : sequence of symbolic arrays of shape (T, B, D) or (T, B, H), optional
         For dropout, from :func:`draw_masks`.
 
@@ -169,21 +175,29 @@ def unroll(
     for layer in range(1, settings.layers + 1):
         U, W, b = (parameters[name] for name in layer_names(layer))
         one_hot = layer == 1 and not settings.embedding
+        # In each row the same; so the loop need not know that they are no states.
         inside = [b[columns:]] if len(cell.biases) > cell.gates else []
-        # A row for each sequence: the gradient is then summed once, after the loop.
-        inside = [bias + pt.zeros_like(start[0]) for bias in inside]
-        outputs = pytensor.scan(
+        states = through_time.loop(
             cell.step,
-            sequences=[(inputs if one_hot else inputs @ U) + b[:columns]],
-            outputs_info=list(start[len(end) : len(end) + cell.states]),
-            non_sequences=[W, *inside],
-            return_updates=False,
-            strict=True,
+            (inputs if one_hot else times(inputs, U)) + b[:columns],
+            keep,
+            start[len(end) : len(end) + cell.states],
+            W,
+            [bias + pt.zeros_like(start[0]) for bias in inside],
         )
-        states = outputs if isinstance(outputs, list) else [outputs]
         inputs = drop(states[0])
         end += [s[-1] for s in states]
     return inputs, end
+
+
+def times(inputs: Any, U: Any) -> Any:
+    """The product of all words with a matrix, (T, B, D) times (D, N), as *one* product.
+
+    Of three-dimensional arrays it would be T products, and the gradient of U the sum of T
+    matrices, all of which would have to be kept.
+    """
+    T, B, D = inputs.type.shape
+    return (inputs.reshape((T * B, D)) @ U).reshape((T, B, -1))
 
 
 def draw_masks(
@@ -263,11 +277,28 @@ def word_losses(parameters: Parameters, s: Any, y: Any) -> Any:
     T, B = y.type.shape
     V, c = output_table(parameters), parameters["c"]
     s, words = s.reshape((T * B, -1)), y.flatten()
-    z = scores(parameters, s)
-    top = disconnected_grad(z.max(axis=1, keepdims=True))
-    total = pt.log(pt.exp(z - top).sum(axis=1)) + top[:, 0]
+    total = log_sum_exp(scores(parameters, s))
     correct = (s * V[words]).sum(axis=1) + c[words]
     return (total - correct).reshape((T, B))
+
+
+def log_sum_exp(z: Any) -> Any:
+    r"""The logarithm of the sum of exponentials of each row: (N, C) to (N,).
+
+    The slope in a score is that word's probability, :math:`e^{z_k - \text{total}}`. As it is told
+    here, it needs the scores alone, and not their exponentials, too, which are as many.
+    """
+    inner = z.type()
+    total = pt.logsumexp(inner, axis=1)
+    whole = OpFromGraph(
+        [inner],
+        [total],
+        pullback=lambda inputs, outputs, slopes: [
+            pt.exp(inputs[0] - outputs[0][:, None]) * slopes[0][:, None]
+        ],
+        inline=True,
+    )
+    return whole(z)
 
 
 def mean_loss(losses: Any, mask: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,14 @@ class Epoch:
 class State:
     """How far a training is."""
 
-    learning_rate: float
-    """As it is now."""
+    learning_rate: float = 0.0
+    """Of the last step."""
+    steps: int = 0
+    """Steps taken."""
     epoch: int = 0
     """Epochs done."""
     position: int = 0
-    """Batches done of the next epoch."""
+    """Windows done of the next epoch."""
     total: float = 0.0
     """Sum of the losses over the words of this epoch so far."""
     words: int = 0
@@ -111,28 +113,55 @@ def start(corpus: Corpus, options: Options) -> Trained:
     """Make a model for a text: its vocabulary, and parameters drawn at random."""
     vocabulary = Vocabulary.build(corpus.train, options.model.vocabulary)
     model = _model(options, len(vocabulary))
-    state = State(options.first_learning_rate)
-    return Trained(model, vocabulary, options, corpus.source, corpus.fingerprint, state)
+    return Trained(
+        model, vocabulary, options, corpus.source, corpus.fingerprint, State()
+    )
 
 
-def load(path: Path) -> Trained:
+def restart(trained: Trained, seed: int) -> Trained:
+    """Begin anew from another seed, with the same compiled functions.
+
+    To compile a model may take longer than to train it; so one can serve many trials.
+
+    Parameters
+    ----------
+    trained : Trained
+        Its model is given away: what it was trained to is lost, unless it was saved.
+    seed : int
+    """
+    trained.model.restart(seed)
+    options = fields.changed(trained.options, seed=seed)
+    return replace(trained, options=options, state=State())
+
+
+def load(path: Path, to_go_on: bool = False) -> Trained:
     """Read a model from a checkpoint.
 
     Parameters
     ----------
     path : Path
         A file, or a folder with the file ``best.npz``.
+    to_go_on : bool
+        It is to be trained further.
 
     Raises
     ------
     UserError
-        If there is no such file, or it holds no model.
+        If there is no such file, or it holds no model; or it is to go on, and was begun by a
+        version that laid the text out in another way.
     """
     path = path / "best.npz" if path.is_dir() else path
     arrays, about = checkpoint.load(path)
+    if to_go_on and about["version"] < 3:
+        raise UserError(
+            f"{path}: was begun by an earlier version of this program: it can still write and "
+            "score sentences, but to train further, begin anew"
+        )
     try:
         if about["version"] == 1:
             about = _from_version_1(about)
+        if about["version"] < 3:
+            about = _from_version_2(about)
         settings = Settings(**about["options"].pop("model"))
         options = Options(settings, **about["options"])
         vocabulary = Vocabulary(about["vocabulary"])
@@ -170,3 +199,11 @@ def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:
         "source": source,
         "fingerprint": text["fingerprint"],
     }
+
+
+def _from_version_2(about: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says, from the format of models whose sentences lay in buckets."""
+    options = dict(about["options"])
+    for name in ("buckets", "longest"):
+        del options[name]
+    return {**about, "options": options}

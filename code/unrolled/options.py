@@ -31,11 +31,11 @@ class Options:
     epochs: fields.Positive = 10
     """Times that every sentence is seen."""
     batch: fields.Positive = 32
-    """Sentences of a minibatch, B."""
-    buckets: fields.Positive = 8
-    """Shapes of minibatches, at most; each has to be compiled."""
-    longest: fields.Positive = 80
-    """Tokens after which a sentence is cut into pieces."""
+    """Rows that the text is laid in, to be read side by side, B."""
+    window: fields.Positive = 35
+    """Tokens of each row that are read together, T; no gradient goes further back."""
+    carry: bool = False
+    """Keep the memory from sentence to sentence, and the sentences in their order."""
     optimizer: Annotated[str, fields.one_of(RULES)] = "sgd"
     """How a step follows the gradient."""
     learning_rate: fields.Amount | None = None

@@ -35,9 +35,8 @@ def states(model: LanguageModel, x: np.ndarray) -> np.ndarray:
     """
     words = pt.tensor("x", dtype="int32", shape=x.shape)
     start = [pt.zeros((x.shape[1], model.settings.hidden)) for _ in model.start(1)]
-    s, _ = unroll(
-        model.settings, model.parameters, look_up(model.parameters, words), start
-    )
+    rows = look_up(model.parameters, words)
+    s, _ = unroll(model.settings, model.parameters, rows, start, pt.ones(x.shape))
     return np.asarray(compute.function([words], s)(x))
 
 

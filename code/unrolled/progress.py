@@ -37,14 +37,12 @@ class Progress:
 
     Parameters
     ----------
-    batches : int
-        In an epoch.
     quiet : bool
         Say nothing.
     """
 
-    def __init__(self, batches: int, quiet: bool = False) -> None:
-        self.batches, self.quiet = batches, quiet
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.place = (
             "notebook" if _in_notebook() else "terminal" if _in_terminal() else "log"
         )
@@ -52,9 +50,10 @@ class Progress:
         self.lines: list[str] = []
         self.bar: tqdm | None = None
 
-    def begin(self, epoch: int, position: int) -> None:
-        """Begin an epoch, or the rest of one from a position on."""
+    def begin(self, epoch: int, position: int, batches: int) -> None:
+        """Begin an epoch of so many batches, or the rest of one from a position on."""
         self.epoch, self.first, self.words = epoch, position, 0
+        self.batches = batches
         self.started = self.shown = time.monotonic()
         if self.place == "terminal" and not self.quiet:
             self.bar = tqdm(

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from unrolled import budget, fields, models, shakespeare, training
-from unrolled.corpus import Corpus, cache_folder
+from unrolled.corpus import Corpus
 from unrolled.errors import UserError
+from unrolled.files import cache_folder
 from unrolled.layers import Settings
 from unrolled.models import Trained
 from unrolled.options import Options
@@ -15,16 +16,16 @@ from unrolled.options import Options
 
 def plays() -> Corpus:
     """The plays, as words; every sixth training sentence on a CPU, and few under ``smoke``."""
-    return _every(shakespeare.load(), budget.choose(smoke=33, cpu=6, gpu=1))
+    return every(shakespeare.load(), budget.choose(smoke=33, cpu=6, gpu=1))
 
 
 def dialogue() -> Corpus:
     """The plays, as characters: speeches, each after a line with its speaker's name."""
-    return _every(shakespeare.load("character"), budget.choose(smoke=100, cpu=6, gpu=1))
+    return every(shakespeare.load("character"), budget.choose(smoke=100, cpu=6, gpu=1))
 
 
-def _every(text: Corpus, step: int) -> Corpus:
-    """Each step-th sentence for training; under ``smoke`` of the other parts, too."""
+def every(text: Corpus, step: int) -> Corpus:
+    """A text with each step-th sentence for training; under ``smoke`` of the other parts, too."""
     others = budget.choose(smoke=step, cpu=1, gpu=1)
     return text._replace(
         train=text.train[::step],
@@ -36,11 +37,11 @@ def _every(text: Corpus, step: int) -> Corpus:
 
 def options(**changes: Any) -> Options:
     """How chapter 4 trains its language model, as far as the budget goes, but for the changes."""
-    small = Options(Settings(vocabulary=500, hidden=16, embedding=16), longest=30)
+    tiny = Settings(vocabulary=500, hidden=16, embedding=16)
     start = budget.choose(
-        smoke=fields.changed(small, buckets=1, epochs=2),
+        smoke=Options(tiny, epochs=2),
         cpu=fields.changed(Options(), vocabulary=2500, epochs=6),
-        gpu=Options(epochs=20),
+        gpu=Options(batch=256, window=24, epochs=20),
     )
     return fields.changed(start, **changes)
 
@@ -48,9 +49,7 @@ def options(**changes: Any) -> Options:
 def variants() -> dict[str, Options]:
     """The models of chapter 6: cells, then tricks, each added to those before."""
     epochs = budget.choose(smoke=2, cpu=3, gpu=20)
-    # Few, for each has to be compiled.
-    buckets = budget.choose(smoke=1, cpu=3, gpu=8)
-    plain = options(epochs=epochs, buckets=buckets, optimizer="rmsprop")
+    plain = options(epochs=epochs, optimizer="rmsprop")
     gru = fields.changed(plain, cell="gru")
     adam = fields.changed(gru, optimizer="adam")
     tied = fields.changed(adam, tied=True)
@@ -73,9 +72,9 @@ def variants() -> dict[str, Options]:
 def characters() -> Options:
     """How chapter 6 trains its model of characters."""
     start = budget.choose(
-        smoke=Options(Settings(60, 16, 8), buckets=1, longest=30, batch=8, epochs=1),
-        cpu=Options(Settings(90, 128, 32), buckets=1, longest=100, epochs=3),
-        gpu=Options(Settings(90, 256, 64), buckets=2, longest=200, batch=64, epochs=20),
+        smoke=Options(Settings(60, 16, 8), batch=8, epochs=1),
+        cpu=Options(Settings(90, 128, 32), window=100, epochs=3),
+        gpu=Options(Settings(90, 256, 64), window=100, batch=128, epochs=20),
     )
     return fields.changed(start, cell="gru", optimizer="adam")
 

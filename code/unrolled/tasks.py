@@ -1,17 +1,17 @@
 """Small tasks for which we know what has to be remembered, and how long.
 
-Each task makes fresh random :class:`unrolled.batches.Batch` es, so that nothing can be learned by
+Each task makes fresh random :class:`unrolled.streams.Batch` es, so that nothing can be learned by
 heart. Classes are numbered from 0; a mask says at which steps an answer counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
-from unrolled.batches import Batch
 from unrolled.language_model import LanguageModel
+from unrolled.streams import Batch
 
 
 def echo(k: int, random: np.random.Generator, T: int = 30, B: int = 32) -> Batch:
@@ -28,7 +28,7 @@ def echo(k: int, random: np.random.Generator, T: int = 30, B: int = 32) -> Batch
     x = random.integers(4, size=(T, B)).astype(np.int32)
     y, mask = np.zeros_like(x), np.zeros((T, B), np.float32)
     y[k:], mask[k:] = x[: T - k], 1
-    return Batch(x, y, mask)
+    return Batch.apart(x, y, mask)
 
 
 def parity(T: int, random: np.random.Generator, B: int = 32) -> Batch:
@@ -42,7 +42,7 @@ def parity(T: int, random: np.random.Generator, B: int = 32) -> Batch:
     """
     x = random.integers(2, size=(T, B)).astype(np.int32)
     odd = (x.cumsum(axis=0) % 2).astype(np.int32)
-    return Batch(x, odd, np.ones((T, B), np.float32))
+    return Batch.apart(x, odd)
 
 
 def recall(
@@ -67,26 +67,7 @@ def recall(
     y, mask = np.zeros_like(x), np.zeros((T, B), np.float32)
     x[T - 1 - k] = y[-1] = random.integers(4, size=B)
     mask[-1] = 1
-    return Batch(x, y, mask)
-
-
-def restart(model: LanguageModel, parameters: Mapping[str, np.ndarray]) -> None:
-    """Give a model other parameters, and let its rule forget.
-
-    To compile a model takes longer than to train it on a task like these; so one model can serve
-    many trials.
-
-    Parameters
-    ----------
-    model : LanguageModel
-    parameters : mapping of str to array
-        In the shapes of the model's own.
-    """
-    for name, p in model.parameters.items():
-        p.set_value(np.asarray(parameters[name], p.dtype))
-    for m in model.memory.values():
-        m.set_value(np.zeros(m.type.shape, m.dtype))
-    model.steps = 0
+    return Batch.apart(x, y, mask)
 
 
 def learn(
@@ -105,7 +86,7 @@ def learn(
 def share_right(model: LanguageModel, batch: Batch) -> float:
     """The share of the steps that count at which the likeliest class is right."""
     states, right = model.start(batch.x.shape[1]), 0.0
-    for x, y, mask in zip(*batch):
+    for x, y, mask, _ in zip(*batch):
         log_o, states = model.read(x, states)
         right += ((np.asarray(log_o).argmax(axis=1) == y) * mask).sum()
     return float(right / batch.mask.sum())

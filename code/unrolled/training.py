@@ -1,8 +1,8 @@
-"""The training loop: epochs, validation, a falling learning rate, checkpoints.
+"""The training loop: epochs, validation, a learning rate that rises and falls, checkpoints.
 
-The order of the batches follows from the seed and the epoch alone, and the parameters from that
+The order of the windows follows from the seed and the epoch alone, and the parameters from that
 order. So a training that was cut off goes on to the very same numbers: the checkpoint says how
-many batches of which epoch are done.
+many windows of which epoch are done, and holds the states that the next one begins with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from unrolled import fields, models
-from unrolled.batches import Batches
 from unrolled.corpus import Corpus, Sentence
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
@@ -25,18 +24,40 @@ from unrolled.models import Epoch, State, Trained
 from unrolled.options import Options
 from unrolled.probability import perplexity
 from unrolled.progress import Progress
+from unrolled.streams import Stream
 from unrolled.vocabulary import Vocabulary
 
-#: What an epoch must take off the validation loss, in nats, for the learning rate to stay: a tenth
-#: of the perplexity. Mikolov et al. (2010), section 2, halve it once nothing *significant* is won.
-ENOUGH = 0.1
+#: The share of a training in which the learning rate rises.
+WARM_UP = 0.05
 #: Seconds between two looks at the loss, the clock and the keyboard.
 LOOK_EVERY = 0.2
 
 
-def evaluate(model: LanguageModel, batches: Batches) -> float:
+def schedule(progress: float) -> float:
+    r"""The share of the learning rate that a step takes.
+
+    It rises evenly at first, while a rule such as Adam has seen few gradients, and then falls
+    along half a cosine to 0:
+
+    .. math:: \min\Bigl(1, \frac{p}{w}\Bigr) \cdot \frac{1 + \cos \pi p}{2}
+
+    Parameters
+    ----------
+    progress : float
+        p, the share of the training's steps that are done, from 0 to 1; w is :data:`WARM_UP`.
+
+    References
+    ----------
+    Loshchilov and Hutter (2017), "SGDR: stochastic gradient descent with warm restarts",
+    equation (5), without restarts; the rise: Goyal et al. (2017), "Accurate, large minibatch SGD",
+    section 2.2.
+    """
+    return min(1.0, progress / WARM_UP) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def evaluate(model: LanguageModel, text: Stream) -> float:
     """The mean loss over all words of a text, in nats."""
-    return sum(float(model.losses(batch).sum()) for batch in batches) / batches.tokens
+    return sum(float(model.losses(b).sum()) for b in text.in_order()) / text.words
 
 
 @contextlib.contextmanager
@@ -61,14 +82,13 @@ def _interruptible() -> Iterator[threading.Event]:
 class Trainer:
     """Trains a model, epoch by epoch.
 
-    After each epoch the validation loss is measured. Where it is not lower than the best before
-    by :data:`ENOUGH`, the learning rate is halved.
+    The learning rate follows :func:`schedule`. After each epoch the validation loss is measured.
 
     Parameters
     ----------
     trained : Trained
         The model and how far its training is. It is changed.
-    training, validation : Batches
+    training, validation : Stream
     folder : Path, optional
         For the checkpoints ``last.npz``, from which a training goes on, and ``best.npz``, the
         model with the lowest validation loss. Left out: none are written.
@@ -81,8 +101,8 @@ class Trainer:
     def __init__(
         self,
         trained: Trained,
-        training: Batches,
-        validation: Batches,
+        training: Stream,
+        validation: Stream,
         folder: Path | None = None,
         save_every: float = 60.0,
         quiet: bool = False,
@@ -91,7 +111,7 @@ class Trainer:
         self.model, self.options = trained.model, trained.options
         self.state = trained.state
         self.training, self.validation = training, validation
-        self.progress = Progress(len(training), quiet)
+        self.progress = Progress(quiet)
 
     def run(self) -> State:
         """Train for as many epochs as the options say, and return the state with its history.
@@ -134,14 +154,14 @@ class Trainer:
     def _train_epoch(self, interrupted: threading.Event) -> None:
         """Go through what is left of the epoch, looking up now and then."""
         state = self.state
-        batches = self.training.epoch(
-            self.options.seed, state.epoch, skip=state.position
-        )
-        self.progress.begin(state.epoch + 1, state.position)
+        windows = self.training.epoch(self.options.seed, state.epoch)
+        self.progress.begin(state.epoch + 1, state.position, len(windows))
         # The device works on while we queue more.
         pending: list[tuple[Any, int]] = []
         looked = saved = time.monotonic()
-        for batch in batches:
+        for number, batch in enumerate(windows.since(state.position), state.position):
+            done = (state.epoch + (number + 0.5) / len(windows)) / self.options.epochs
+            state.learning_rate = self.options.first_learning_rate * schedule(done)
             loss = self.model.step(batch, state.learning_rate)
             pending.append((loss, int(batch.mask.sum())))
             if time.monotonic() - looked < LOOK_EVERY and not interrupted.is_set():
@@ -163,6 +183,7 @@ class Trainer:
             state.total += float(loss) * count
             words += count
         state.position += len(pending)
+        state.steps += len(pending)
         state.words += words
         state.seconds += time.monotonic() - since
         pending.clear()
@@ -172,7 +193,7 @@ class Trainer:
         self.progress.show(state.position, loss, words)
 
     def _finish_epoch(self, validation: float) -> None:
-        """Write the epoch down, lower the learning rate if it did not help, and save."""
+        """Write the epoch down, and save."""
         if not math.isfinite(perplexity(validation)):
             raise self._astray(f"the validation loss is {validation}")
         state, best = self.state, self.state.best
@@ -187,8 +208,6 @@ class Trainer:
         state.history.append(row)
         state.epoch, state.position = state.epoch + 1, 0
         state.total, state.words, state.seconds = 0.0, 0, 0.0
-        if validation > best - ENOUGH:
-            state.learning_rate /= 2
         self.progress.end(str(row))
         if validation < best:
             self.save("best")
@@ -198,20 +217,12 @@ class Trainer:
 # -------------------------------------------------------------- from a text to a trained model
 
 
-def batches_of(
-    sentences: Sequence[Sentence],
-    vocabulary: Vocabulary,
-    options: Options,
-    like: Batches | None = None,
-) -> Batches:
-    """Encode sentences and pack them into minibatches as the options say.
-
-    With ``like``, which are those for training, they are for a measurement: they get the same
-    shapes, and a text that is too small for one batch gets a smaller one.
-    """
+def stream_of(
+    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
+) -> Stream:
+    """Encode sentences, and lay them out as the options say."""
     encoded = [vocabulary.encode(sentence) for sentence in sentences]
-    B = options.batch if like is None else min(options.batch, len(sentences))
-    return Batches(encoded, B, options.buckets, options.longest, like)
+    return Stream(encoded, options.batch, options.window, options.carry)
 
 
 def fit(
@@ -232,7 +243,8 @@ def fit(
         As for :class:`Trainer`.
     begun : Trained, optional
         A model of this text and these options to go on with (of which the epochs alone may
-        differ). Left out: a new one.
+        differ), from :func:`unrolled.models.start` or :func:`unrolled.models.restart`. Left out: a
+        new one.
 
     Returns
     -------
@@ -252,10 +264,11 @@ def fit(
             raise UserError(f"the text ({corpus.name}) has changed since it was begun")
         # The file may have moved.
         begun.options, begun.source = options, corpus.source
-    state, model = begun.state, begun.model
-    training = batches_of(corpus.train, begun.vocabulary, options)
-    validation = batches_of(corpus.validation, begun.vocabulary, options, like=training)
-    model.steps = state.epoch * len(training) + state.position
+    training, validation = (
+        stream_of(part, begun.vocabulary, options)
+        for part in (corpus.train, corpus.validation)
+    )
+    begun.model.steps = begun.state.steps
     Trainer(begun, training, validation, folder, save_every, quiet).run()
     return begun
 

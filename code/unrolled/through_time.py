@@ -1,0 +1,209 @@
+r"""The loop over time, and backpropagation through it.
+
+PyTensor's ``scan`` can be differentiated as it is, and the gradient is right. But on the way back
+each step computes its products with W a second time, and adds its share of :math:`\partial L /
+\partial W` to the sum on the spot, a small product and T additions of whole matrices. Here the
+loop keeps its products, and the way back finds them there. What it leaves of each step is the
+error :math:`\delta_t` of the product, and the sum over time becomes one product of matrices:
+
+.. math::
+    \frac{\partial L}{\partial W} = \sum_t s_{t-1}^\top \delta_t
+
+For W may stand several times in a step, and beside other things than the state: a step is taken
+as a graph, and the products are those that are found in it.
+
+Shapes: T steps of B sequences, H units, G gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytensor
+import pytensor.tensor as pt
+from pytensor.compile.builders import OpFromGraph
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import applys_between
+from pytensor.tensor.math import Dot
+
+
+class Step(NamedTuple):
+    """One step of a cell as a graph: its variables."""
+
+    a: Any
+    keep: Any
+    before: list[Any]
+    weights: list[Any]
+    """W, and the biases that act inside."""
+    after: list[Any]
+    lefts: list[Any]
+    """What meets W from the left, one for each product."""
+    rights: list[Any]
+    """W or some of its columns."""
+    products: list[Any]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What the step starts from."""
+        return [self.a, self.keep, *self.before, *self.weights]
+
+
+def loop(
+    step: Callable[..., tuple[Any, ...]],
+    a: Any,
+    keep: Any,
+    start: Sequence[Any],
+    W: Any,
+    inside: Sequence[Any] = (),
+) -> list[Any]:
+    """Run a cell over all time steps.
+
+    Parameters
+    ----------
+    step : callable
+        The :attr:`unrolled.cells.Cell.step` of a cell.
+    a : symbolic array of shape (T, B, G H)
+        What the input brings to each step.
+    keep : symbolic matrix of shape (T, B)
+        1 where the states before a step reach it, 0 where it begins anew.
+    start : sequence of symbolic matrices of shape (B, H)
+        The states before the first step.
+    W : symbolic matrix of shape (H, G H)
+    inside : sequence of symbolic matrices of shape (B, H)
+        Biases that act inside the cell.
+
+    Returns
+    -------
+    list of symbolic arrays of shape (T, B, H)
+        Each state after each step.
+    """
+    one = _graph_of(step, a, keep, start, W, inside)
+
+    def forward(*inputs: Any) -> list[Any]:
+        return graph_replace(
+            [*one.after, *one.products, *one.lefts], dict(zip(one.inputs, inputs))
+        )
+
+    outer = [variable.type() for variable in (a, keep, *start, W, *inside)]
+    states = outer[2 : 2 + len(start)]
+    traces = _scan(
+        forward, outer[:2], [*states, *_unfed(one, 2)], outer[2 + len(start) :]
+    )
+    whole = OpFromGraph(
+        outer, traces, pullback=lambda *known: _back(one, *known), inline=True
+    )
+    found = whole(a, keep, *start, W, *inside)[: len(start)]
+    # Scan forgets how many steps there are; JAX has to know.
+    return [pt.specify_shape(s, (*keep.type.shape, s.type.shape[2])) for s in found]
+
+
+def _scan(
+    step: Callable[..., Any], over: list[Any], states: list[Any], fixed: list[Any]
+) -> list[Any]:
+    traces = pytensor.scan(
+        step,
+        sequences=over,
+        outputs_info=states,
+        non_sequences=fixed,
+        return_updates=False,
+        strict=True,
+    )
+    return traces if isinstance(traces, list) else [traces]
+
+
+def _unfed(one: Step, times: int) -> list[None]:
+    """For scan: what a step returns and does not get back, so many for each product."""
+    return [None] * (times * len(one.products))
+
+
+def _graph_of(
+    step: Callable[..., tuple[Any, ...]],
+    a: Any,
+    keep: Any,
+    start: Sequence[Any],
+    W: Any,
+    inside: Sequence[Any],
+) -> Step:
+    """Let a cell take one step in variables of its own, and find the products in it."""
+    a_t, keep_t, W = a[0].type("a_t"), keep[0].type("keep_t"), W.type("W")
+    before, inside = ([v.type() for v in variables] for variables in (start, inside))
+    kept = [keep_t[:, None] * state for state in before]
+    after = list(step(a_t, *kept, W, *inside))
+    inputs = [a_t, keep_t, *before, W, *inside]
+    # A product of two matrices is a Dot, which `@` wraps so that it serves stacks of them.
+    found = [
+        node
+        for node in applys_between(inputs, after)
+        if isinstance(getattr(node.op, "core_op", node.op), Dot)
+    ]
+    lefts, rights = zip(*(node.inputs for node in found))
+    products = [node.outputs[0] for node in found]
+    return Step(
+        a_t, keep_t, before, [W, *inside], after, list(lefts), list(rights), products
+    )
+
+
+def _back(
+    one: Step, inputs: list[Any], traces: list[Any], slopes: list[Any]
+) -> list[Any]:
+    """The gradient with respect to the loop's inputs, from those with respect to its traces."""
+    n, m = len(one.before), len(one.products)
+    (a, keep), start, weights = inputs[:2], inputs[2 : 2 + n], inputs[2 + n :]
+    states, products, lefts = traces[:n], traces[n : n + m], traces[n + m :]
+    before = [pt.concatenate([s0[None], s[:-1]]) for s0, s in zip(start, states)]
+    # A state that nothing outside of the loop has looked at has no slope of its own.
+    own = [
+        k
+        for k, slope in enumerate(slopes[:n])
+        if not isinstance(slope.type, DisconnectedType)
+    ]
+
+    known = [variable.type() for variable in one.products]
+    errors = [variable.type() for variable in one.after]
+    inner = [*one.before, one.a, one.keep, *one.products, *one.weights[1:]]
+    cost = sum((state * error).sum() for state, error in zip(one.after, errors))
+    gradients = graph_replace(
+        pytensor.grad(cost, inner, consider_constant=[one.weights[0]]),
+        dict(zip(one.products, known)),
+    )
+
+    def backward(*given: Any) -> list[Any]:
+        over, rest = given[: 2 + n + m], given[2 + n + m :]
+        from_outside, rest = rest[: len(own)], rest[len(own) :]
+        error = list(rest[:n])
+        for k, slope in zip(own, from_outside):
+            error[k] = error[k] + slope
+        names = [one.a, one.keep, *one.before, *known, *errors, *one.weights]
+        return graph_replace(
+            gradients, dict(zip(names, [*over, *error, *rest[n:]])), strict=False
+        )
+
+    over = [a, keep, *before, *products, *(slopes[k] for k in own)]
+    found = _scan(
+        backward,
+        [trace[::-1] for trace in over],
+        [*map(pt.zeros_like, start), *[None] * (len(inner) - n)],
+        weights,
+    )
+    found = [trace[::-1] for trace in found]
+    of_start = [trace[0] for trace in found[:n]]
+    of_W = _sum_over_time(one, lefts, found[n + 2 : n + 2 + m], weights[0])
+    of_inside = [trace.sum(axis=0) for trace in found[n + 2 + m :]]
+    return [*found[n : n + 2], *of_start, of_W, *of_inside]
+
+
+def _sum_over_time(one: Step, lefts: list[Any], deltas: list[Any], W: Any) -> Any:
+    """The gradient of W: for each product that it took part in, one over all steps."""
+    flat = [
+        [trace.reshape((-1, trace.type.shape[2])) for trace in traces]
+        for traces in (lefts, deltas)
+    ]
+    total = sum(
+        (right * (left.T @ delta)).sum()
+        for right, left, delta in zip(one.rights, *flat)
+    )
+    return graph_replace(
+        pytensor.grad(total, one.weights[0]), {one.weights[0]: W}, strict=False
+    )
