@@ -14,7 +14,6 @@ from contest import print_machine
 
 from unrolled import command_line, fields, recipes, shakespeare, training
 from unrolled.cells import CELLS
-from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 from unrolled.options import RATES
@@ -44,13 +43,12 @@ SCHEDULES = {
 class Options:
     """What this sweep can be told."""
 
-    cells: str = "rnn,gru,lstm"
-    """Kinds of recurrent unit, between commas."""
-    optimizers: str = "sgd,momentum,rmsprop,adam"
-    """How a step follows the gradient, between commas."""
-    rates: str = ""
-    """Learning rates, between commas (default: a third of the package's own, it, and three times
-    it)."""
+    cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = ("rnn", "gru", "lstm")
+    """Kinds of recurrent unit."""
+    optimizers: tuple[Annotated[str, fields.one_of(RULES)], ...] = tuple(RULES)
+    """How a step follows the gradient."""
+    rates: tuple[fields.Amount, ...] = ()
+    """Learning rates (default: a third of the package's own, it, and three times it)."""
     schedule: Annotated[str, fields.one_of(SCHEDULES)] = "cosine"
     """How the rate changes in training."""
     seeds: fields.Positive = 3
@@ -100,33 +98,21 @@ def train(
         return perplexity(validation[-1])
 
 
-def names(given: str, allowed: dict, option: str) -> list[str]:
-    """The words between the commas, each of which must be allowed."""
-    found = given.split(",")
-    for name in found:
-        if name not in allowed:
-            raise UserError(f"expected words of {', '.join(allowed)}", **{option: name})
-    return found
-
-
 def main() -> None:
     """Read the options, train them all, report."""
     options = command_line.parse(Options(), __doc__)
-    cells = names(options.cells, CELLS, "cells")
-    optimizers = names(options.optimizers, RULES, "optimizers")
     C, *texts = streams(options)
     print_machine()
     print(f"{texts[0].words:,} words an epoch, {options.epochs} epochs", flush=True)
     print(
         f"{'':30}validation perplexity of {options.seeds} seeds: mean, lowest, highest"
     )
-    for optimizer in optimizers:
+    for optimizer in options.optimizers:
         own = RATES[optimizer]
-        rates = [float(rate) for rate in options.rates.split(",") if rate]
-        for cell in cells:
+        for cell in options.cells:
             settings = Settings(C, options.hidden, options.hidden, cell)
             model = LanguageModel(settings, clip=options.clip, optimizer=optimizer)
-            for rate in rates or (own / 3, own, own * 3):
+            for rate in options.rates or (own / 3, own, own * 3):
                 found = [
                     train(model, rate, seed, texts, options)
                     for seed in range(options.seeds)

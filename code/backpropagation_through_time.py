@@ -87,7 +87,7 @@ def train(cell: str, distances: list[int], chosen) -> dict[int, np.ndarray]:
         if cell == "relu":
             # As its authors start it.
             parameters["W"] = np.eye(chosen.hidden)
-        tasks.restart(model, parameters)
+        model.restart(chosen.seed, parameters)
         losses[k] = tasks.learn(
             model,
             lambda random, k=k: tasks.recall(k, random, T),

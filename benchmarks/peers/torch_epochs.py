@@ -17,30 +17,28 @@ optimizer = torch.optim.SGD(model.trained, lr=float(problem["rate"]))
 clip = float(problem["clip"])
 
 
-def batches(name):
-    """Words and next words, in the order of the file; next words that do not count are -1."""
+def windows(name):
+    """Words and next words, window by window; next words that do not count are -1."""
     x, y, mask = (problem[f"{name}/{part}"] for part in ("x", "y", "mask"))
     y = np.where(mask > 0, y, -1)
-    first = 0
-    for T, B in problem[f"{name}/shapes"]:
-        cells = slice(first, first + T * B)
-        yield tuple(torch.tensor(part[cells].reshape(T, B)).long() for part in (x, y))
-        first += T * B
+    return zip(*(torch.tensor(part).long() for part in (x, y)))
 
 
 def validation():
     """The mean loss over all words."""
-    total, words = 0.0, 0
+    total, words, states = 0.0, 0, None
     with torch.no_grad():
-        for x, y in batches("validation"):
-            total += model.loss(x, y, reduction="sum").item()
+        for x, y in windows("validation"):
+            loss, states = model.loss_and_states(x, y, states, reduction="sum")
+            total += loss.item()
             words += int((y >= 0).sum())
     return total / words
 
 
 for epoch in range(int(problem["epochs"])):
     start = time.perf_counter()
-    for x, y in batches(f"epoch{epoch}"):
-        model.step(optimizer, x, y, clip)
+    states = None
+    for x, y in windows(f"epoch{epoch}"):
+        states = model.step(optimizer, x, y, clip, states)
     seconds = time.perf_counter() - start
     print(validation(), seconds, flush=True)

@@ -78,22 +78,33 @@ class Model(nn.Module):
         else:
             second.requires_grad_(False)
 
-    def forward(self, x):
-        """Score each next word: (T, B) to (T, B, C)."""
-        s, _ = self.recurrent(self.embedding(x))
-        return self.output(s)
+    def forward(self, x, states=None):
+        """Score each next word, (T, B) to (T, B, C), and say where the states have got to."""
+        s, states = self.recurrent(self.embedding(x), states)
+        return self.output(s), states
 
-    def loss(self, x, y, reduction="mean"):
+    def loss_and_states(self, x, y, states=None, reduction="mean"):
         """The cross-entropy of the words that come next; those below 0 do not count."""
-        z = self(x).flatten(0, 1)
-        return nn.functional.cross_entropy(
-            z, y.flatten(), ignore_index=-1, reduction=reduction
+        z, states = self(x, states)
+        loss = nn.functional.cross_entropy(
+            z.flatten(0, 1), y.flatten(), ignore_index=-1, reduction=reduction
         )
+        return loss, states
 
-    def step(self, optimizer, x, y, clip=None):
-        """One step along the gradient, clipped if a limit is given."""
+    def loss(self, x, y):
+        """The loss of sequences that begin with their first step."""
+        return self.loss_and_states(x, y)[0]
+
+    def step(self, optimizer, x, y, clip=None, states=None):
+        """One step along the gradient, clipped if a limit is given; the states, detached."""
         optimizer.zero_grad()
-        self.loss(x, y).backward()
+        loss, states = self.loss_and_states(x, y, states)
+        loss.backward()
         if clip is not None:
             nn.utils.clip_grad_norm_(self.trained, clip)
         optimizer.step()
+        return (
+            tuple(s.detach() for s in states)
+            if isinstance(states, tuple)
+            else states.detach()
+        )

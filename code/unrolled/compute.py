@@ -118,10 +118,12 @@ def assign(variable: pytensor.compile.SharedVariable, value: np.ndarray) -> None
     value : array
         Of its shape.
     """
-    value, before = np.asarray(value, variable.dtype), variable.get_value(borrow=True)
+    # A copy, for a function may write over it.
+    value, before = np.array(value, variable.dtype), variable.get_value(borrow=True)
     if isinstance(before, jax.Array):
         value = jax.device_put(value, before.sharding)
-    variable.set_value(value, borrow=True)
+    # Its own set_value would take it back to NumPy.
+    variable.container.storage[0] = value
 
 
 def function(

@@ -66,6 +66,27 @@ _INSTRUCTION = re.compile(
 )
 
 
+def program_of(compiled: Callable[..., Any], on: str | None = None) -> Any:
+    """What XLA makes of a compiled function, for one device.
+
+    Parameters
+    ----------
+    compiled : callable
+        From :func:`unrolled.compute.function`, in ``JAX`` mode. It is compiled once more.
+    on : {"cpu", "gpu"}, optional
+        Left out: the device that computes.
+
+    Returns
+    -------
+    jax.stages.Compiled
+        It knows its text, and the memory that it takes.
+    """
+    inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
+    shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
+    with jax.default_device(machine.jax_device(on)):
+        return compiled.vm.jit_fn.lower(*shapes).compile()
+
+
 def pieces_of_work(compiled: Callable[..., Any], on: str | None = None) -> int:
     """Count the pieces of work that one call of a compiled function consists of.
 
@@ -74,16 +95,10 @@ def pieces_of_work(compiled: Callable[..., Any], on: str | None = None) -> int:
 
     Parameters
     ----------
-    compiled : callable
-        From :func:`unrolled.compute.function`, in ``JAX`` mode. It is compiled once more.
-    on : {"cpu", "gpu"}, optional
-        Left out: the device that computes.
+    compiled, on
+        As for :func:`program_of`.
     """
-    inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
-    shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
-    with jax.default_device(machine.jax_device(on)):
-        program = compiled.vm.jit_fn.lower(*shapes).compile().as_text()
-
+    program = program_of(compiled, on).as_text()
     heads = list(_HEAD.finditer(program))
     ends = [head.start() for head in heads[1:]] + [len(program)]
     body = {head[2]: program[head.end() : end] for head, end in zip(heads, ends)}

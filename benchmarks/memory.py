@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""The memory and the pieces of work of one training step, by XLA's own account.
+
+B rows of T words, 8,000 words in the vocabulary, stochastic gradient descent with the gradient
+clipped. What a process holds at most, beside PyTorch's, is in the tables of minibatch.py.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from contest import print_machine
+
+from unrolled import command_line, fields, roofline
+from unrolled.cells import CELLS
+from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
+from unrolled.streams import Batch
+
+C = 8000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What this measurement can be told."""
+
+    cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = ("rnn", "gru", "lstm")
+    """Kinds of recurrent unit."""
+    hidden: tuple[fields.Positive, ...] = (128, 512)
+    """Sizes of the embedding and of the hidden layer."""
+    batch: fields.Positive = 32
+    """Rows, B."""
+    window: fields.Positive = 35
+    """Words of a row, T."""
+
+
+def main() -> None:
+    """Read the options, compile, report."""
+    options = command_line.parse(Options(), __doc__)
+    T, B = options.window, options.batch
+    batch = Batch.apart(*np.zeros((2, T, B), np.int32))
+    print_machine()
+    print(
+        f"{f'B={B}, T={T}':20}{'temporary':>14}{'parameters':>14}{'pieces of work':>18}"
+    )
+    for cell in options.cells:
+        for H in options.hidden:
+            step = LanguageModel(Settings(C, H, H, cell), clip=5.0).compiled_step(batch)
+            memory = roofline.program_of(step).memory_analysis()
+            print(
+                f"{cell:12}H = {H:<4}{memory.temp_size_in_bytes / 1e6:11.1f} MB"
+                f"{memory.output_size_in_bytes / 1e6:11.1f} MB"
+                f"{roofline.pieces_of_work(step):18,}"
+            )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
