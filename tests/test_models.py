@@ -74,7 +74,7 @@ def test_a_vocabulary_is_as_large_as_asked():
 
 @pytest.mark.parametrize(
     ("optimizer", "learning_rate", "first"),
-    [("sgd", None, 4.0), ("adam", None, 0.004), ("adam", 0.5, 0.5)],
+    [("sgd", None, 4.0), ("adam", None, 0.012), ("adam", 0.5, 0.5)],
 )
 def test_a_new_model_has_the_first_learning_rate(optimizer, learning_rate, first):
     given = {"optimizer": optimizer, "learning_rate": learning_rate}

@@ -28,14 +28,14 @@ SCRIPTS = {
     "introduction_to_rnns.py": ["--steps", "30", "--hidden", "4", "--difficulties", "1"],
     "rnn_language_model.py": [
         "--sentences", "300", "--vocabulary", "100", "--hidden", "8", "--epochs", "1",
-        "--buckets", "1", "--repeats", "1",
+        "--repeats", "1",
     ],
     "backpropagation_through_time.py": [
         "--steps", "5", "--hidden", "4", "--distances", "2", "--cells", "rnn",
     ],
     "gru_and_lstm.py": [
         "--sentences", "300", "--vocabulary", "100", "--epochs", "1", "--layers", "1",
-        "--dropout", "0.1", "--buckets", "1", "--cells", "gru",
+        "--dropout", "0.1", "--cells", "gru",
     ],
 }  # fmt: skip
 

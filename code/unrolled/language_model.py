@@ -105,15 +105,22 @@ class LanguageModel:
 
     def _restore_states(self, remembered: dict[str, np.ndarray]) -> None:
         """Take the carried states of training out of what :meth:`remembered` gave."""
-        for name in [
-            name for name in remembered if name.startswith("states of training/")
-        ]:
-            *_, B = name.split("/")
-            values, states = remembered.pop(name), self._states("training", int(B))
-            expected = (len(states), int(B), self.settings.hidden)
-            if np.shape(values) != expected:
-                raise ValueError(f"{name} {np.shape(values)}: expected {expected}")
-            for state, value in zip(states, values):
+        count, H, start = (
+            len(self.start(1)),
+            self.settings.hidden,
+            "states of training/",
+        )
+        for name in [name for name in remembered if name.startswith(start)]:
+            shape = np.shape(values := remembered.pop(name))
+            if len(shape) != 3 or (name, *shape) != (
+                f"{start}{shape[1]}",
+                count,
+                shape[1],
+                H,
+            ):
+                B = name.removeprefix(start)
+                raise ValueError(f"{name} {shape}: expected ({count}, {B}, {H})")
+            for state, value in zip(self._states("training", shape[1]), values):
                 compute.assign(state, value)
 
     def _check_memory(self) -> None:
@@ -145,7 +152,7 @@ class LanguageModel:
         Parameters
         ----------
         seed, parameters
-            As for the model.
+            As for the model, and nothing else among the parameters.
         """
         start = initialize(self.settings, seed) if parameters is None else parameters
         self._check_parameters(start)
