@@ -191,7 +191,7 @@ def unroll(
 
 
 def times(inputs: Any, U: Any) -> Any:
-    """The product of all words with a matrix, (T, B, D) times (D, N), as *one* product.
+    """The product of all words, (T, B, D), with a matrix, (D, N), as *one* product.
 
     Of three-dimensional arrays it would be T products, and the gradient of U the sum of T
     matrices, all of which would have to be kept.
