@@ -22,7 +22,7 @@ from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.tensor.elemwise import CAReduce
 
-from unrolled import files, machine
+from unrolled import machine
 from unrolled.errors import UserError
 
 MODES = ("JAX", "NUMBA")
@@ -63,20 +63,16 @@ class _InPlaceLinker(JAXLinker):
     JAX would keep both until the step is done: twice the memory, and time to fill it.
     """
 
-    def __init__(self, options: dict[str, Any] | None) -> None:
-        super().__init__()
-        self.options = options
-
     def jit_compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         updated = (self.fgraph.update_mapping or {}).values()
-        return jax.jit(fn, donate_argnums=tuple(updated), compiler_options=self.options)
+        return jax.jit(fn, donate_argnums=tuple(updated))
 
 
-def _compiler(mode: str, options: dict[str, Any] | None) -> Mode:
+def _compiler(mode: str) -> Mode:
     """PyTensor's mode of this name, with the two changes above."""
     found = get_mode(mode)
     if mode == "JAX":
-        found = Mode(_InPlaceLinker(options), found.provided_optimizer)
+        found = Mode(_InPlaceLinker(), found.provided_optimizer)
     return found.register((dfs_rewriter(_sum_in_own_precision), 99.0))
 
 
@@ -132,7 +128,6 @@ def function(
     updates: Sequence[tuple[Any, Any]] = (),
     mode: str = "JAX",
     on: str | None = None,
-    soon: bool = False,
 ) -> Callable[..., Any]:
     """Compile a graph into a function.
 
@@ -150,9 +145,6 @@ def function(
     on : {"cpu", "gpu"}, optional
         The device for ``JAX``. Left out: the one that computes. All shared variables
         move there, once.
-    soon : bool
-        It will not be called often: do not try out, on a GPU, which way to multiply matrices is
-        the fastest, which takes longer than all the rest of the compilation.
 
     Returns
     -------
@@ -167,14 +159,12 @@ def function(
     """
     if mode not in MODES:
         raise UserError(f"expected one of {', '.join(MODES)}", mode=mode)
-    place = machine.jax_device(on) if mode == "JAX" else None
-    untried = soon and place is not None and place.platform == "gpu"
-    options = {"xla_gpu_autotune_level": 0} if untried else None
     compiled = pytensor.function(
-        inputs, outputs, updates=list(updates), mode=_compiler(mode, options)
+        inputs, outputs, updates=list(updates), mode=_compiler(mode)
     )
     compiled.trust_input = True
-    if place is not None:
+    if mode == "JAX":
+        place = machine.jax_device(on)
         # A variable that no call updates would stay in NumPy's hands, and would
         # cross to the GPU anew at each call.
         for variable in compiled.get_shared():
@@ -199,15 +189,7 @@ def _keep_memory() -> None:
         mallopt(trim_threshold, -1)
 
 
-def _keep_programs() -> None:
-    """Let JAX keep what took it long to compile, for the next process, in the user's cache."""
-    if jax.config.jax_compilation_cache_dir is None:
-        kept = files.cache_folder() / "compiled"
-        jax.config.update("jax_compilation_cache_dir", str(kept))
-
-
 _keep_memory()
-_keep_programs()
 # Graphs name the type of every number they hold, so JAX need not shorten any of them.
 jax.config.update("jax_enable_x64", True)
 use_precision("float32")

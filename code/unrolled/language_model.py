@@ -10,7 +10,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unrolled import compute
+from unrolled import compute, programs
 from unrolled.cells import CELLS
 from unrolled.layers import (
     Settings,
@@ -276,9 +276,7 @@ class LanguageModel:
         rows = look_up(self.parameters, x)
         s, end = unroll(self.settings, self.parameters, rows, states, 1 - start)
         losses = word_losses(self.parameters, s, y) * mask
-        return compute.function(
-            batch, losses, zip(states, end), soon=True, **self.compiler
-        )
+        return compute.function(batch, losses, zip(states, end), **self.compiler)
 
     def _build_read(self, B: int) -> Callable[..., Any]:
         words = pt.tensor("words", dtype="int32", shape=(B,))
@@ -289,5 +287,9 @@ class LanguageModel:
             scores(self.parameters, s[0]), axis=1
         )
         return compute.function(
-            [words, *states], [log_probabilities, *end], soon=True, **self.compiler
+            [words, *states], [log_probabilities, *end], **self.compiler
         )
+
+
+# Programs as large as these are worth keeping.
+programs.keep()
