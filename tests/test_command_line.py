@@ -405,7 +405,7 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         ),
         (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
-        (["train", "sayings.txt", "--output", "sayings.txt"], "sayings.txt"),
+        (["train", "comments.csv", "--output", "sayings.txt"], "sayings.txt"),
         (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
         (["train", "--resume", "sayings.txt"], "sayings.txt/last.npz: Not a directory"),
         (["generate"], "model"),
