@@ -21,7 +21,7 @@ def problem():
     """A sentence and starting weights for all contestants."""
     x, y = np.random.RandomState(0).randint(SETTINGS.vocabulary, size=(2, T, 1))
     start = initialize(SETTINGS)
-    return {"x": x, "y": y, "mask": np.ones((T, 1)), **start, "rate": 0.001}
+    return {"x": x, "y": y, **start, "rate": 0.001}
 
 
 def entries(options):

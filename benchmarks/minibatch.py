@@ -53,7 +53,6 @@ def problem(options: Options) -> dict[str, np.ndarray]:
     return {
         "x": x,
         "y": y,
-        "mask": np.ones((T, B)),
         "rate": 0.1 if options.optimizer == "sgd" else 0.001,
         "clip": 5,
         **start,

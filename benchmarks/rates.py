@@ -17,6 +17,7 @@ from unrolled.cells import CELLS
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 from unrolled.options import RATES
+from unrolled.options import Options as Training
 from unrolled.probability import perplexity
 from unrolled.streams import Stream
 from unrolled.updates import RULES
@@ -73,12 +74,11 @@ def streams(options: Options) -> tuple[int, Stream, Stream]:
     """The size of the vocabulary, and the text for training and for validation."""
     text = recipes.every(shakespeare.load(), options.every)
     vocabulary = Vocabulary.build(text.train, options.vocabulary)
-    parts = (
-        [vocabulary.encode(sentence) for sentence in part]
+    laid_out = Training(batch=options.batch, window=options.window)
+    train, validation = (
+        training.stream_of(part, vocabulary, laid_out)
         for part in (text.train, text.validation)
     )
-    B, T = options.batch, options.window
-    train, validation = (Stream(part, B, T) for part in parts)
     return len(vocabulary), train, validation
 
 

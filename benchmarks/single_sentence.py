@@ -30,7 +30,7 @@ def problem():
     """A sentence and starting weights for all contestants."""
     x, y = np.random.RandomState(0).randint(C, size=(2, T, 1))
     start = initialize(C, H)._asdict()
-    return {"x": x, "y": y, "mask": np.ones((T, 1)), **start, "rate": 0.005}
+    return {"x": x, "y": y, **start, "rate": 0.005}
 
 
 def entries(options):
