@@ -91,7 +91,7 @@ def train(
     for epoch in range(options.epochs):
         windows = texts[0].epoch(seed, epoch)
         for i, batch in enumerate(windows):
-            progress = (epoch + i / len(windows)) / options.epochs
+            progress = (epoch + (i + 0.5) / len(windows)) / options.epochs
             model.step(batch, rate * schedule(progress, validation))
         validation.append(training.evaluate(model, texts[1]))
     with np.errstate(over="ignore"):

@@ -2,11 +2,12 @@
 """Chapter 5: how far errors travel in a recurrent network, and which cells learn a long memory.
 
 First follows errors back through untrained networks on random words, and prints what is left of
-them in each step. Then trains cells to recall a letter, and prints their losses. Writes a figure
-of each.
+them in each step. Then trains cells to recall a letter, each from several seeds, and prints how
+many of these learn. Writes a figure of each.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,19 +19,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import (
-    command_line,
-    fields,
-    jacobians,
-    layers,
-    machine,
-    rnn_by_hand,
-    tasks,
-)
+from unrolled import command_line, fields, jacobians, machine, rnn_by_hand, tasks
 from unrolled.cells import CELLS
 from unrolled.errors import UserError
 from unrolled.figures import charts, style
+from unrolled.intervals import wilson
 from unrolled.language_model import LanguageModel
+from unrolled.layers import Settings
 
 #: Words, words of a sentence, and sentences of the measurement.
 WORDS, LENGTH, SENTENCES = 100, 40, 20
@@ -42,18 +37,20 @@ class Trial:
 
     cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = ("rnn", "gru", "lstm")
     """Kinds of units that learn."""
-    distances: tuple[fields.Positive, ...] = (5, 20, 40)
+    distances: tuple[fields.Positive, ...] = (6, 12, 24)
     """Steps between the letter and the question."""
     radius: fields.Amount | None = None
     """Scale every W to this spectral radius; without it, W is as it is drawn."""
-    hidden: fields.Positive = 32
+    hidden: fields.Positive = 16
     """Hidden units, H."""
-    steps: fields.Positive = 600
-    """Steps of training, with Adam."""
+    steps: fields.Positive = 400
+    """Steps that a training may take, with Adam."""
     learning_rate: fields.Amount = 0.01
     """Of Adam, η."""
+    seeds: fields.Positive = 8
+    """Trainings of each cell at each distance, from other weights on other data."""
     seed: fields.Natural = 0
-    """Of data and weights."""
+    """Of the first training."""
     output: fields.File = Path("figures/backpropagation-through-time")
     """Folder for the figures."""
 
@@ -77,28 +74,38 @@ def follow(kind: str, hidden: int, radius: float | None, seed: int) -> jacobians
     return jacobians.fading(p.W, p.V, runs, LENGTH - 10)
 
 
-def train(cell: str, distances: list[int], chosen) -> dict[int, np.ndarray]:
-    """The losses of a cell that learns to recall, for each distance."""
-    settings = layers.Settings(vocabulary=6, hidden=chosen.hidden, cell=cell)
+def identity(parameters: dict[str, np.ndarray]) -> None:
+    """Start rectified units as their authors do."""
+    parameters["W"] = np.eye(len(parameters["W"]))
+
+
+def train(cell: str, distances: list[int], chosen: Trial) -> list[int]:
+    """How many of the seeds learn to recall, for each distance."""
+    settings = Settings(vocabulary=6, hidden=chosen.hidden, cell=cell)
     model = LanguageModel(settings, clip=1.0, optimizer="adam")
-    T, losses = max(distances) + 10, {}
+    counts = []
     for k in distances:
-        parameters = layers.initialize(settings, chosen.seed)
-        if cell == "relu":
-            # As its authors start it.
-            parameters["W"] = np.eye(chosen.hidden)
-        model.restart(chosen.seed, parameters)
-        losses[k] = tasks.learn(
+        found = tasks.trials(
             model,
-            lambda random, k=k: tasks.recall(k, random, T),
+            partial(tasks.recall, k, T=max(distances) + 1),
             chosen.steps,
             chosen.learning_rate,
-            chosen.seed,
+            range(chosen.seed, chosen.seed + chosen.seeds),
+            identity if cell == "relu" else None,
         )
-        command_line.check_loss(losses[k][-1], chosen.steps, chosen.learning_rate)
-        end = losses[k][-50:].mean()
-        print(f"{cell:4} recall {k:3}: loss {losses[k][0]:.3f} -> {end:.3f}")
-    return losses
+        for trial in found:
+            last = trial.losses[-1]
+            command_line.check_loss(last, len(trial.losses), chosen.learning_rate)
+        counts.append(sum(trial.learned for trial in found))
+        low, high = wilson(counts[-1], chosen.seeds)
+        ends = [trial.losses[-tasks.OVER :].mean() for trial in found]
+        print(
+            f"{cell:4} recall {k:3}: {counts[-1]} of {chosen.seeds} learn "
+            f"({low:.0%} to {high:.0%}), "
+            f"loss at the end {min(ends):.3f} to {max(ends):.3f}",
+            flush=True,
+        )
+    return counts
 
 
 def main() -> None:
@@ -122,17 +129,16 @@ def main() -> None:
     print("wrote", style.save(figure, chosen.output / "norms.png"))
 
     distances = sorted(set(chosen.distances))
-    figure, axes = plt.subplots(
-        1, len(distances), sharey=True, squeeze=False, figsize=(7.4, 3)
-    )
-    for cell in dict.fromkeys(chosen.cells):
-        for ax, (k, losses) in zip(
-            axes[0], train(cell, distances, chosen).items(), strict=True
-        ):
-            ax.plot(losses, label=cell)
-            ax.set(title=f"k = {k}", xlabel="step")
-    axes[0, 0].set_ylabel("loss (nats)")
-    axes[0, -1].legend()
+    figure, ax = plt.subplots()
+    for i, cell in enumerate(dict.fromkeys(chosen.cells)):
+        counts = train(cell, distances, chosen)
+        look = {"label": cell, "marker": style.MARKERS[i % len(style.MARKERS)]}
+        # Side by side, so that no interval hides another.
+        places = np.arange(len(distances)) + 0.08 * i
+        charts.shares(ax, places, counts, chosen.seeds, **look)
+    ax.set_xticks(range(len(distances)), distances)
+    ax.set(xlabel="distance k (steps)", ylabel="share of seeds that learn")
+    ax.legend()
     print("wrote", style.save(figure, chosen.output / "recall.png"))
 
 

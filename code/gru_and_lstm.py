@@ -18,8 +18,16 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import command_line, fields, probes, sampling, shakespeare, training
-from unrolled.figures import style
+from unrolled import (
+    command_line,
+    fields,
+    probes,
+    recipes,
+    sampling,
+    shakespeare,
+    training,
+)
+from unrolled.figures import charts, style
 from unrolled.ngrams import KneserNey
 from unrolled.options import Options
 from unrolled.probability import perplexity
@@ -34,9 +42,9 @@ class Trial:
 
     cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = CELLS
     """Kinds of units to compare."""
-    training: Options = Options(epochs=4, optimizer="rmsprop")
-    sentences: fields.Positive | None = None
-    """Sentences to train on; without it, all."""
+    training: Options = recipes.gru()
+    all: bool = False
+    """Train on all of the plays; without it, on as much as the budget has."""
     output: fields.File = Path("figures/gru-and-lstm")
     """Folder for the figures."""
 
@@ -48,11 +56,9 @@ def draw_curves(histories, baselines, picture) -> None:
         epochs = [row.epoch for row in history]
         values = [perplexity(row.validation) for row in history]
         ax.semilogy(epochs, values, marker="o", label=cell)
-    for name, value in baselines.items():
-        ax.axhline(value, color=style.GRAY, linewidth=1, linestyle="-")
-        ax.text(epochs[0], value, name, va="bottom", color=style.GRAY)
     ax.set(xlabel="epoch", ylabel="validation perplexity")
     ax.legend()
+    charts.levels(ax, baselines)
     print("wrote", style.save(figure, picture))
 
 
@@ -75,8 +81,8 @@ def main() -> None:
     """Read the settings, train each cell, compare."""
     chosen = command_line.parse(Trial(), __doc__, without=("cell",))
     style.use_house_style()
-    text, options = shakespeare.load(), chosen.training
-    text = text._replace(train=text.train[: chosen.sentences])
+    text = shakespeare.load() if chosen.all else recipes.plays()
+    options = chosen.training
     vocabulary = Vocabulary.build(text.train, options.model.vocabulary)
     encoded, held_out = (
         [vocabulary.encode(sentence) for sentence in part]

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Chapter 3: train a recurrent network on tasks that need a memory, echo or parity.
 
-Prints the share of right answers and writes two figures: the losses and those shares.
+Trains from several seeds, prints the shares of right answers, and writes two figures: the losses
+of the first seed, and the shares with a band from the worst to the best seed.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +19,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from unrolled import command_line, fields, machine, tasks
+from unrolled.cells import CELLS
 from unrolled.errors import UserError
 from unrolled.figures import charts, style
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
+from unrolled.updates import RULES
 
 #: For each task: what makes a batch of a difficulty, its classes, what the difficulty is called.
 TASKS = {
@@ -39,12 +43,18 @@ class Trial:
     """Delays of the echo, or lengths for parity."""
     hidden: fields.Positive = 16
     """Hidden units, H."""
-    steps: fields.Positive = 2000
-    """Steps of gradient descent."""
+    cell: Annotated[str, fields.one_of(CELLS)] = "rnn"
+    """Kind of recurrent unit."""
+    optimizer: Annotated[str, fields.one_of(RULES)] = "sgd"
+    """Rule that makes a step of a gradient."""
     learning_rate: fields.Amount = 1.0
-    """Step's length per unit of slope, η."""
+    """Step's length per unit of slope, η; 0.01 suits adam."""
+    steps: fields.Positive = 2000
+    """Steps that a training may take."""
+    seeds: fields.Positive = 5
+    """Trainings, each from other weights on other data."""
     seed: fields.Natural = 0
-    """Of data and weights."""
+    """Of the first training."""
     output: fields.File = Path("figures/introduction-to-rnns")
     """Folder for the figures."""
 
@@ -65,26 +75,30 @@ def main() -> None:
     where = machine.describe()
     print(f"device: {where.device} ({where.name})")
 
+    model = LanguageModel(
+        Settings(classes, chosen.hidden, cell=chosen.cell),
+        clip=1.0,
+        optimizer=chosen.optimizer,
+    )
     curves, shares = {}, []
     for d in chosen.difficulties:
-        model = LanguageModel(
-            Settings(classes, chosen.hidden), seed=chosen.seed, clip=1
-        )
-        losses = tasks.learn(
+        found = tasks.trials(
             model,
-            lambda random, d=d: make(d, random),
+            partial(make, d),
             chosen.steps,
             chosen.learning_rate,
-            chosen.seed,
+            range(chosen.seed, chosen.seed + chosen.seeds),
         )
-        command_line.check_loss(losses[-1], chosen.steps, chosen.learning_rate)
-        shares.append(
-            tasks.share_right(model, make(d, np.random.default_rng(99), B=500))
-        )
-        curves[f"{chosen.task} {d}"] = (range(1, chosen.steps + 1), losses)
+        for trial in found:
+            last = trial.losses[-1]
+            command_line.check_loss(last, len(trial.losses), chosen.learning_rate)
+        shares.append([trial.share_right for trial in found])
+        losses = found[0].losses
+        curves[f"{chosen.task} {d}"] = (range(1, len(losses) + 1), losses)
         print(
-            f"{chosen.task} {d:2}: loss {losses[0]:.3f} -> {losses[-1]:.3f}, "
-            f"right {shares[-1]:.1%}",
+            f"{chosen.task} {d:2}: right {np.mean(shares[-1]):.1%} "
+            f"({min(shares[-1]):.1%} to {max(shares[-1]):.1%}), "
+            f"learned {sum(trial.learned for trial in found)} of {len(found)}",
             flush=True,
         )
 
@@ -92,7 +106,9 @@ def main() -> None:
     charts.loss_curve(ax, curves, x="step")
     print("wrote", style.save(figure, chosen.output / "loss.png"))
     figure, ax = plt.subplots()
-    ax.plot(chosen.difficulties, shares, "-o")
+    ax.plot(chosen.difficulties, np.mean(shares, axis=1), "-o")
+    least, most = np.min(shares, axis=1), np.max(shares, axis=1)
+    ax.fill_between(chosen.difficulties, least, most, alpha=0.2)
     ax.axhline(1 / classes, color=style.GRAY, linestyle="--", linewidth=1)
     ax.set(xlabel=difficulty, ylabel="share of right answers", ylim=(0, 1.05))
     print("wrote", style.save(figure, chosen.output / "right-answers.png"))

@@ -56,19 +56,17 @@ def main() -> None:
 
     parameters = network.initialize(2, chosen.hidden, 2, chosen.seed)
     eta, lam = chosen.learning_rate, chosen.regularization
-    passes, losses = [], []
-    every = max(1, chosen.passes // 100)
+    # After every pass: a loss can leap for a few passes only.
+    losses = []
     run = network.train(parameters, X, y, eta, chosen.passes, lam)
     bar = tqdm(run, total=chosen.passes, unit=" passes", mininterval=0.5)
     for i, parameters in enumerate(bar, start=1):
-        if i % every == 0 or i in (1, chosen.passes):
-            passes.append(i)
-            losses.append(network.loss(parameters, X, y, lam))
-            command_line.check_loss(losses[-1], i, eta)
-            bar.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
+        losses.append(network.loss(parameters, X, y, lam))
+        command_line.check_loss(losses[-1], i, eta)
+        bar.set_postfix(loss=f"{losses[-1]:.4f}", refresh=False)
 
-    print(f"loss after {passes[0]:,} pass: {losses[0]:.6f}")
-    print(f"loss after {passes[-1]:,} passes: {losses[-1]:.6f}")
+    print(f"loss after 1 pass: {losses[0]:.6f}")
+    print(f"loss after {len(losses):,} passes: {losses[-1]:.6f}")
     print(
         f"right on the {len(X):,} points learned from: {network.accuracy(parameters, X, y):.1%}"
     )
@@ -77,7 +75,7 @@ def main() -> None:
     )
 
     figure, ax = plt.subplots()
-    charts.loss_curve(ax, {f"H = {chosen.hidden}": (passes, losses)})
+    charts.loss_curve(ax, {f"H = {chosen.hidden}": (range(1, len(losses) + 1), losses)})
     print("wrote", style.save(figure, chosen.output / "loss.png"))
     figure, ax = plt.subplots()
     charts.decision_boundary(

@@ -2,7 +2,8 @@
 """Chapter 4: train a recurrent language model on Shakespeare, beside n-gram models.
 
 Times a step by hand and compiled, trains with checkpoints, prints perplexities and new sentences,
-and writes two figures: the perplexities and the words per second by batch size.
+and writes two figures: the perplexities and the words per second by batch size. Where its folder
+holds a training, it goes on with that.
 """
 
 from dataclasses import dataclass
@@ -20,14 +21,14 @@ from unrolled import (
     command_line,
     fields,
     models,
+    recipes,
     rnn_by_hand,
     sampling,
     shakespeare,
     timing,
     training,
 )
-from unrolled.errors import UserError
-from unrolled.figures import style
+from unrolled.figures import charts, style
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
 from unrolled.ngrams import KneserNey
@@ -42,13 +43,11 @@ STEPS = 20
 class Trial:
     """What this script can be told."""
 
-    training: Options = Options()
-    sentences: fields.Positive | None = None
-    """Sentences to train on; without it, all."""
+    training: Options = recipes.options()
+    all: bool = False
+    """Train on all of the plays; without it, on as much as the budget has."""
     repeats: fields.Positive = 10
     """Steps that are timed."""
-    resume: bool = False
-    """Go on with the training in the folder."""
     output: fields.File = Path("figures/rnn-language-model")
     """Folder for the figures and the model."""
 
@@ -98,11 +97,9 @@ def draw_history(history, baselines, picture) -> None:
         ax.semilogy(
             epochs, [np.exp(getattr(row, key)) for row in history], "-o", label=label
         )
-    for name, perplexity in baselines.items():
-        ax.axhline(perplexity, color=style.GRAY, linewidth=1)
-        ax.text(epochs[-1], perplexity, name, ha="right", va="bottom")
     ax.set(xlabel="epoch", ylabel="perplexity")
     ax.legend()
+    charts.levels(ax, baselines)
     print("wrote", style.save(figure, picture))
 
 
@@ -110,35 +107,40 @@ def main() -> None:
     """Read the settings, time, train, compare, write."""
     chosen = command_line.parse(Trial(), __doc__)
     style.use_house_style()
-    last, options = chosen.output / "last.npz", chosen.training
-    if last.exists() and not chosen.resume:
-        raise UserError(
-            f"{chosen.output}: holds a model already: choose --resume or another --output"
-        )
-    begun = models.load(last, to_go_on=True) if chosen.resume else None
-
-    text = shakespeare.load()
-    text = text._replace(train=text.train[: chosen.sentences])
+    options, last = chosen.training, chosen.output / "last.npz"
+    begun = models.load(last, to_go_on=True) if last.exists() else None
+    if begun:
+        training.check_options(begun, options)
+        print(f"{chosen.output}: {begun.state.epoch} epochs are done: going on")
+    text = shakespeare.load() if chosen.all else recipes.plays()
     compare_speed(options.model, chosen.repeats, chosen.output / "speed.png")
     training.fit(text, options, chosen.output, begun)
 
     best = models.load(chosen.output)
-    vocabulary, state = best.vocabulary, best.state
-    encoded = [vocabulary.encode(sentence) for sentence in text.train]
-    held_out = [vocabulary.encode(sentence) for sentence in text.validation]
-    baselines = {
-        name: KneserNey(encoded, len(vocabulary), order).perplexity(held_out)
+    vocabulary, history = best.vocabulary, best.state.history
+    encoded = {
+        part: [vocabulary.encode(sentence) for sentence in getattr(text, part)]
+        for part in ("train", "validation", "test")
+    }
+    counted = {
+        name: KneserNey(encoded["train"], len(vocabulary), order)
         for order, name in ((1, "unigram"), (2, "bigram"), (3, "trigram"))
     }
-    for name, perplexity in {**baselines, "RNN": np.exp(state.best)}.items():
-        print(
-            f"{name}: validation loss {np.log(perplexity):.3f}, perplexity {perplexity:.1f}"
-        )
+    losses = {
+        name: np.log(one.perplexity(encoded["test"])) for name, one in counted.items()
+    }
+    stream = training.stream_of(text.test, vocabulary, options)
+    losses["RNN"] = training.evaluate(best.model, stream)
+    for name, loss in losses.items():
+        print(f"{name}: test loss {loss:.3f}, perplexity {np.exp(loss):.1f}")
     for words in sampling.generate(
         best.model, vocabulary, count=5, temperature=0.8, longest=30, seed=options.seed
     ):
         print("·", sampling.detokenize(words))
-    draw_history(state.history, baselines, chosen.output / "perplexity.png")
+    baselines = {
+        name: one.perplexity(encoded["validation"]) for name, one in counted.items()
+    }
+    draw_history(history, baselines, chosen.output / "perplexity.png")
 
 
 if __name__ == "__main__":

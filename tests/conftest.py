@@ -30,6 +30,13 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", f"ignore:.*{message}")
 
 
+def pytest_collection_modifyitems(items):
+    """Let one worker build the site, for its own tests, while the other does what needs none."""
+    needing = dict.fromkeys(i.path for i in items if "build" in i.fixturenames)
+    first = next(iter(needing), None)
+    items.sort(key=lambda i: 0 if i.path == first else 2 if i.path in needing else 1)
+
+
 @pytest.fixture
 def float64():
     """Compute in float64 during one test; precision belongs to the whole process."""

@@ -6,6 +6,8 @@ import io
 import json
 import math
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -17,10 +19,11 @@ import numpy as np
 import pytest
 
 from test_models import as_version_2
-from unrolled import __main__, checkpoint, command_line, fields, text
+from unrolled import __main__, checkpoint, command_line, fields, files, text
 from unrolled.errors import UserError
 from unrolled.models import Epoch
 from unrolled.options import RATES
+from unrolled.spacing import SIGNS
 from unrolled.training import Trainer, schedule
 from unrolled.vocabulary import Vocabulary
 
@@ -43,15 +46,20 @@ def on_the_processor(monkeypatch):
     monkeypatch.setenv("UNROLLED_DEVICE", "cpu")
 
 
+def saying(i):
+    """The i-th of 60 sentences that all differ."""
+    return "Ho " * (i // 20) + "Ha " * (i // 5 % 4) + SAYINGS[i % 5]
+
+
 def texts(folder):
     """A CSV as that of the original tutorial, and a text file, each of 60 sentences."""
     with open(folder / "comments.csv", "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["id", "body"])
         for i in range(20):
-            one, two, three = (SAYINGS[(i + k) % 5] for k in range(3))
+            one, two, three = (saying(3 * i + k) for k in range(3))
             rows.writerow([i, f"{one} {two}\n\n{three}"])
-    paragraphs = "\n\n".join(SAYINGS[i % 5] for i in range(60))
+    paragraphs = "\n\n".join(map(saying, range(60)))
     (folder / "sayings.txt").write_text(paragraphs, encoding="utf-8")
 
 
@@ -169,6 +177,67 @@ def test_gated_models_are_trained_and_go_on(unrolled, cell, tmp_path):
     assert "all: perplexity" in works(
         unrolled("score", tmp_path, stdin=b"The cat ran.\n")
     )
+
+
+def test_the_summary_shows_what_was_read(unrolled, tmp_path):
+    posts = [
+        f"post number {n} has no end" + " or so" * (9 * (n % 4 == 0)) for n in range(30)
+    ]
+    (tmp_path / "posts.txt").write_text("\n".join(posts * 2))
+    done = unrolled("train", tmp_path / "posts.txt", *SMALL, "--output", tmp_path / "a")
+    out = works(done)
+    assert "each line is a text of its own" in out
+    assert "  reads: post number 0 has no end or so or so" in out
+    assert "  reads: post number 1 has no end\n" in out
+    assert "repeats: 27 training sentences stand there before; 1 validation" in out
+
+
+def test_a_text_of_unknown_words_is_a_warning(unrolled, tmp_path):
+    sentences = [chr(0x4E00 + n) * 9 + "。" for n in range(40)]
+    (tmp_path / "zh.txt").write_text("\n\n".join(sentences))
+    words = [tmp_path / "zh.txt", *SMALL, "--output"]
+    done = unrolled("train", *words, tmp_path / "a")
+    works(done)
+    assert "warning: most of the validation text is unknown" in done.err
+    assert "--level character" in done.err
+
+
+def test_a_folder_is_one_trainings(unrolled, home):
+    with files.alone(home / "csv"):
+        mistake(
+            unrolled("train", "--resume", "csv"), "csv: another training is at work"
+        )
+
+
+def test_a_training_goes_on_from_either_file(unrolled, home, tmp_path):
+    shutil.copytree(home / "csv", tmp_path / "csv")
+    for name in ("best.npz", "last.npz", ""):
+        out = works(unrolled("train", "--resume", tmp_path / "csv" / name))
+        assert "all 2 epochs are done: for more, give --epochs" in out
+
+
+def test_a_text_that_has_moved(unrolled, home, tmp_path):
+    shutil.copy(home / "comments.csv", tmp_path / "mine.csv")
+    folder = tmp_path / "model"
+    works(unrolled("train", tmp_path / "mine.csv", *SMALL, "--output", folder))
+    (tmp_path / "mine.csv").rename(tmp_path / "moved.csv")
+    again = ["--resume", folder, "--epochs", "3"]
+    mistake(unrolled("train", *again), "mine.csv: no such file: if the text has moved")
+    works(unrolled("train", tmp_path / "moved.csv", *again))
+
+
+def test_a_training_cut_off_in_its_first_epoch_can_write(unrolled, home, tmp_path):
+    (tmp_path / "last.npz").write_bytes((home / "csv" / "last.npz").read_bytes())
+    assert works(unrolled("generate", tmp_path, "--count", "2")).count("\n") == 2
+
+
+def test_printed_commands_can_be_pasted(unrolled, monkeypatch, tmp_path):
+    folder = tmp_path / "it's a # model"
+    out = works(unrolled("train", "comments.csv", *SMALL, "--output", folder))
+    command = shlex.split(out.rpartition("write with it: ")[2])
+    assert command == [sys.argv[0], "generate", str(folder)]
+    monkeypatch.setattr(sys, "argv", [str(PACKAGE / "__main__.py")])
+    assert command_line.called() == f"{shlex.quote(sys.executable)} -m unrolled"
 
 
 def test_a_model_is_not_overwritten(unrolled, home):
@@ -408,6 +477,16 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["train", "comments.csv", "--output", "sayings.txt"], "sayings.txt"),
         (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
         (["train", "--resume", "sayings.txt"], "sayings.txt/last.npz: Not a directory"),
+        (
+            ["train", "sayings.txt", "--column", "body"],
+            "--column body: sayings.txt: only",
+        ),
+        (
+            ["train", "comments.csv", "--lines"],
+            "--lines True: comments.csv: each row is",
+        ),
+        (["train", "--encoding", "latin-1"], "--encoding latin-1: the plays are read"),
+        (["train", "sayings.txt", "--output", ""], "--output: '': expected a path"),
         (["generate"], "model"),
         (["generate", "nowhere"], "nowhere: No such file"),
         (["generate", "sayings.txt"], "sayings.txt: is damaged, or no checkpoint"),
@@ -509,12 +588,41 @@ def test_a_prompt_may_hold_unknown_words(unrolled):
     assert done.err == "not in the vocabulary: unicorn\n"
 
 
+def test_a_prompt_may_begin_with_a_dash(unrolled):
+    for given in (["--prompt", "-Zounds!"], ["--prompt=-Zounds!"]):
+        done = unrolled("generate", "csv", *given, "--count", "1")
+        assert works(done).startswith("-")
+    assert unrolled("generate", "csv", "--prompt", "--count", "1").status == 2
+
+
+def test_an_unknown_word_is_told_once(unrolled):
+    done = unrolled("generate", "csv", "--prompt", "zebra zebra", "--count", "1")
+    assert done.err == "not in the vocabulary: zebra\n"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Don’t the", "  The  cat", '"The', "The -- cat", "the &cat", "the'"]
+)
+def test_a_prompt_is_shown_as_it_was_typed(unrolled, prompt):
+    for model in ("csv", "lower", "character"):
+        arguments = ["--prompt", prompt, "--count", "5"]
+        done = unrolled("generate", model, *arguments)
+        lines = works(done).splitlines()
+        assert len(lines) == 5
+        assert all(line.startswith(prompt) for line in lines)
+        assert not any(sign in done.out + done.err for sign in SIGNS)
+        assert len(set(lines)) > 1
+
+
 def test_a_lower_case_model_lowers_its_prompt(unrolled):
     done = unrolled("generate", "lower", "--prompt", "The CAT", "--count", "3")
     out = works(done)
+    # They are in its vocabulary.
     assert done.err == ""
-    assert all(line.startswith("the cat") for line in out.splitlines())
-    assert out == out.lower()
+    written = [line.removeprefix("The CAT") for line in out.splitlines()]
+    assert all(part == part.lower() for part in written)
+    lowered = works(unrolled("generate", "lower", "--prompt", "the cat", "--count", 3))
+    assert [f"the cat{part}" for part in written] == lowered.splitlines()
 
 
 def test_a_character_model_writes_characters(unrolled):
@@ -645,6 +753,42 @@ def test_a_full_disk_for_the_result(home):
         done = process(home, "generate", "csv", stdout=full)
     assert done.returncode == 2
     assert done.stderr == b"unrolled: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(home, tmp_path, closed):
+    """What is meant for them gets into no file."""
+    options = ["comments.csv", *SMALL, "--output", str(tmp_path)]
+    words = [sys.executable, "-m", "unrolled", "train", *options]
+    done = subprocess.run(f"{shlex.join(words)} {closed}", shell=True, cwd=home)
+    assert done.returncode == 0
+    arrays, _ = checkpoint.load(tmp_path / "last.npz")
+    expected, _ = checkpoint.load(home / "csv" / "last.npz")
+    assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+
+
+def test_a_device_that_jax_may_not_use(home):
+    done = process(
+        home, "generate", "csv", env={"JAX_PLATFORMS": "cuda", "UNROLLED_DEVICE": ""}
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"unrolled: JAX_PLATFORMS=cuda: JAX finds no such")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_a_training_that_does_not_fit_into_memory(home, tmp_path):
+    """XLA's own error, of a limit that the system sets."""
+    sizes = ["--batch", "2048", "--window", "64", "--hidden", "4096"]
+    words = [sys.executable, "-m", "unrolled", "train", "sayings.txt", *sizes]
+    command = f"ulimit -v 6000000; {shlex.join([*words, '--output', str(tmp_path)])}"
+    done = subprocess.run(command, shell=True, cwd=home, capture_output=True)
+    assert done.returncode == 2
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith(
+        "unrolled: --batch 2048, --window 64, --vocabulary 8000, --hid"
+    )
+    assert "not enough memory" in last
 
 
 def test_any_character_can_be_printed(home):
@@ -789,8 +933,14 @@ def test_values_that_do_not_go_together_make_no_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--eggs", "-1"], "--eggs: '-1': expected a whole number from 0 up"),
-        (["--eggs", "few"], "--eggs: 'few': expected a whole number from 0 up"),
+        (
+            ["--eggs", "-1"],
+            "--eggs: '-1': expected a whole number from 0 to 4,294,967,295",
+        ),
+        (
+            ["--eggs", "few"],
+            "--eggs: 'few': expected a whole number from 0 to 4,294,967,295",
+        ),
         (["--rests", "1", "nan"], "--rests: 'nan': expected a number from 0 up"),
         (["--rests"], "--rests"),
         (["--flour", "1"], "--flour"),

@@ -54,9 +54,34 @@ def test_each_part_has_a_sentence():
     with pytest.raises(UserError) as caught:
         assemble([fable(2)])
     assert str(caught.value).startswith(
-        "fox.txt: found 2 sentences: expected 3 or more"
+        "fox.txt: found 2 different sentences: expected 3 or more"
     )
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("level", corpus.LEVELS)
+def test_equal_documents_stand_in_one_part(level):
+    documents = [f"The fox ate {n} grapes" for n in range(20)]
+    for repeated in (documents * 50, [d for d in documents for _ in range(50)]):
+        loaded = assemble(repeated, level=level)
+        parts = [getattr(loaded, part) for part in PARTS]
+        assert [len(part) for part in parts] == [900, 50, 50]
+        train, validation, test = ({tuple(s) for s in part} for part in parts)
+        assert not (train & validation or train & test or validation & test)
+    with pytest.raises(UserError, match="found 2 different"):
+        assemble(["One"] * 9 + ["Two"] * 9, level=level)
+
+
+def test_where_nothing_is_repeated_the_text_is_split_as_it_stands():
+    loaded = assemble([fable(40), fable(60).replace("fox", "cat")])
+    assert [len(getattr(loaded, part)) for part in PARTS] == [90, 5, 5]
+
+
+def test_repeats_are_counted():
+    sentences = [["a"], ["b"], ["a"], ["a"]]
+    assert corpus.repeats(sentences) == 2
+    assert corpus.repeats([["b"], ["c"], ["c"]], sentences) == 2
+    assert corpus.repeats(["ab", "ab"]) == 1
 
 
 @pytest.mark.parametrize("level", corpus.LEVELS)
@@ -92,6 +117,12 @@ def test_quotation_marks_stay_quotation_marks():
     loaded = assemble(['He said "no" twice.', "She did.", '"Yes," he said.'])
     assert loaded.train == [["He", "said", '"', "no", '"', "twice", "."]]
     assert loaded.test == [['"', "Yes", ",", '"', "he", "said", "."]]
+
+
+def test_sentences_hold_signs_where_blanks_are_unexpected():
+    loaded = assemble(["Wait -- what?", "I can not.", "The end"])
+    assert loaded.train == [["Wait", "<blank>", "--", "what", "?"]]
+    assert loaded.validation == [["I", "can", "<blank>", "not", "."]]
 
 
 def test_sentence_ends_are_learned_from_the_text():

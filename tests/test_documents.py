@@ -1,6 +1,8 @@
 """A file becomes documents, or one line says what is wrong with it."""
 
 import csv
+import gzip
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ from unrolled.errors import UserError
 def split(content, name="a.csv", column="body", encoding="utf-8"):
     if isinstance(content, str):
         content = content.encode()
-    return documents.split(Path(name), content, column, encoding)
+    path = Path(name)
+    if documents.is_table(path):
+        return documents.of_table(path, content, column, encoding)
+    return documents.of_text(documents.decode(path, content, encoding), lines=False)
 
 
 def complaint(call, *arguments, **options):
@@ -55,7 +60,7 @@ def test_rows_of_a_reddit_csv():
 
 
 def test_a_column_among_others():
-    content = "id, text ,score\n1,one,5\n2,\n3,three,6\n4,four,7\n5,,8\n"
+    content = "id, text ,score\n1,one,5\n\n3,three,6\n4,four,7\n5,,8\n"
     assert split(content, column="text") == ["one", "three", "four"]
 
 
@@ -82,10 +87,100 @@ def test_quote_that_never_closes(ending):
     assert csv.field_size_limit() == limit
 
 
-def test_row_that_is_too_short():
-    message = complaint(split, "id,body\n1,one\n2\n")
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("2", "found 1 columns: expected 2"),
+        ("1,Well, I think so", "found 3 columns: expected 2"),
+        ('1,"Well", I think so', "found 3 columns: expected 2"),
+        ('1,"a "fix"."', "expected after"),
+    ],
+)
+def test_row_that_is_not_like_the_others(row, found):
+    """A comma in a text without quotes, or a quote that is not doubled, would cut the text."""
+    message = complaint(split, f"id,body\n1,one\n{row}\n3,three\n")
     assert "a.csv, line 3" in message
-    assert "found 1 columns: expected 2" in message
+    assert found in message
+
+
+def test_text_with_commas_in_the_first_column():
+    rows = "Hello there, my friend. How are you?,7\n" * 40
+    message = complaint(split, "body,score\n" + rows)
+    assert "a.csv, line 2: found 3 columns: expected 2" in message
+
+
+def test_csv_without_a_header():
+    content = '1,"one, two"\n2,three\n'
+    assert split(content, column="1") == ["one, two", "three"]
+    message = complaint(split, content, column="2")
+    assert message.startswith("column='2': a.csv has no such column: expected one of ")
+    assert "a number from 0 to 1" in message
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_that_another_mark_parts(mark):
+    content = f"id{mark}body\n1{mark}one, two; and\n".replace("; and", ", and")
+    assert split(content) == ["one, two, and"]
+    if mark == "\t":
+        assert split(content, "a.tsv") == ["one, two, and"]
+        assert split("one, two\tx\n", "a.tsv", column="0") == ["one, two"]
+
+
+# ----------------------------------------------------------------------------------------- JSON
+
+
+def test_json_lines():
+    content = (
+        '{"id": "c1", "body": "It rains. “We” stay."}\n\n"plain"\n{"body": null}\n'
+    )
+    assert split(content, "a.jsonl") == ["It rains. “We” stay.", "plain"]
+    assert split(content.splitlines()[0], "a.ndjson", column="id") == ["c1"]
+
+
+def test_json_array():
+    assert split('["one", {"body": "two"}]', "a.json") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.jsonl", '{"body": "one"}\n{"text": "two"}\n', "a.jsonl, line 2 has no such column"),
+        ("a.jsonl", '{"body": "one"}\nnot\n', "a.jsonl, line 2: no JSON"),
+        ("a.jsonl", '{"body": 3}\n', "a.jsonl, line 1: found 3: expected a text"),
+        ("a.jsonl", '{"body": "\\ud800"}\n', "a.jsonl, line 1: found half a character"),
+        ("a.json", '{"body": "one"}', "a.json: expected a JSON array"),
+        ("a.json", '["one", 2]', "a.json, item 2: found 2: expected a text"),
+        ("a.json", "[" * 100_000, "a.json: no JSON"),
+    ],
+)  # fmt: skip
+def test_json_that_is_no_table(name, content, found):
+    assert found in complaint(split, content, name)
+
+
+# --------------------------------------------------------------------------------- lines, packed
+
+
+POSTS = ["first!", "I think that this is the best of all of them", "no", "why not though",
+         "the rain in spain stays mainly in the plain", "lol", "same here"] * 3  # fmt: skip
+
+
+def test_one_text_a_line_is_seen():
+    assert documents.one_a_line("\n".join(POSTS))
+    assert documents.of_text("\n".join(POSTS), lines=True) == POSTS
+    wrapped = textwrap.fill(" ".join(POSTS * 9), 60)
+    assert not documents.one_a_line(wrapped)
+    assert not documents.one_a_line("\n\n".join(POSTS))
+    assert not documents.one_a_line("\n".join(POSTS[:3]))
+
+
+def test_packed_files(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"body\none\ntwo\n"))
+    assert documents.is_table(path)
+    content = documents.read_bytes(path)
+    assert documents.of_table(path, content, "body", "utf-8") == ["one", "two"]
+    path.write_bytes(path.read_bytes()[:-9])
+    assert "a damaged gzip file" in complaint(documents.read_bytes, path)
 
 
 # ------------------------------------------------------------------------------------- bad files
@@ -137,3 +232,28 @@ def test_no_text_in_the_file(name, content, found):
 def test_unknown_encoding(encoding):
     message = complaint(split, "body\none\n", encoding=encoding)
     assert message.startswith(f"encoding={encoding!r}: unknown: expected ")
+
+
+@pytest.mark.parametrize("beginning", documents.FOREIGN)
+def test_a_file_that_is_no_text(tmp_path, beginning):
+    (tmp_path / "a.txt").write_bytes(beginning + b"...")
+    message = complaint(documents.read_bytes, tmp_path / "a.txt")
+    assert documents.FOREIGN[beginning] in message
+    assert "expected text" in message
+
+
+@pytest.mark.parametrize(
+    ("encoding", "advice"),
+    [("utf-16-le", "utf-16-le"), ("utf-16-be", "utf-16-be"), ("utf-16", "utf-16"),
+     ("latin-1", "cp1252")],
+)  # fmt: skip
+def test_another_encoding_is_named(encoding, advice):
+    content = "Un café. Deux cafés.".encode(encoding)
+    message = complaint(split, content, "a.txt")
+    assert f"such as {advice}" in message
+    assert split(content, "a.txt", encoding=advice) == ["Un café. Deux cafés."]
+
+
+def test_half_a_character():
+    message = complaint(split, r"a \ud800 b", "a.txt", encoding="unicode_escape")
+    assert message.startswith("encoding='unicode_escape': a.txt: character 2")

@@ -64,12 +64,27 @@ class House(Wall):
 @pytest.mark.parametrize(
     ("kind", "allowed", "refused", "expected"),
     [
-        (fields.Natural, [0, 7, 2**32 - 1], [-1, 2**32], "a whole number from 0 up"),
-        (fields.Positive, [1, 2**32 - 1], [0, -3, 2**32], "a whole number from 1 up"),
+        (
+            fields.Natural,
+            [0, 7, 2**32 - 1],
+            [-1, 2**32],
+            "a whole number from 0 to 4,294,967,295",
+        ),
+        (
+            fields.Positive,
+            [1, 2**32 - 1],
+            [0, -3, 2**32],
+            "a whole number from 1 to 4,294,967,295",
+        ),
         (fields.Amount, [0.0, 1e300], [-1e-9, math.inf, math.nan], "a number from 0"),
         (fields.Part, [0.0, 0.999], [1.0, -0.1, math.nan], "from 0 to below 1"),
         (fields.Share, [1e-9, 1.0], [0.0, 1.1, math.nan], "above 0 and up to 1"),
-        (Annotated[int, fields.whole(5)], [5], [4], "a whole number from 5 up"),
+        (
+            Annotated[int, fields.whole(5)],
+            [5],
+            [4],
+            "a whole number from 5 to 4,294,967,295",
+        ),
         (Annotated[str, fields.one_of("ab")], ["a", "b"], ["c", ""], "one of a, b"),
     ],
 )
@@ -91,8 +106,8 @@ def test_a_word_is_one_of_few():
 def test_kinds_stand_in_the_types():
     found = fields.kinds(Wall)
     assert found.keys() == {"bricks", "holes", "height", "plan"}
-    assert found["bricks"].expected == "a whole number from 1 up"
-    assert found["holes"].expected == "a whole number from 0 up"
+    assert found["bricks"].expected == "a whole number from 1 to 4,294,967,295"
+    assert found["holes"].expected == "a whole number from 0 to 4,294,967,295"
     assert found["height"].expected == "a number from 0 up"
     assert found["plan"].read("a/b") == Path("a/b")
     assert fields.kinds(House).keys() == {*found, "roof"}
@@ -136,8 +151,11 @@ def test_meanings_of_a_class_inside_a_function():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"bricks": 0}, "bricks=0: expected a whole number from 1 up"),
-        ({"holes": (3, -1)}, "holes=-1: expected a whole number from 0 up"),
+        ({"bricks": 0}, "bricks=0: expected a whole number from 1 to 4,294,967,295"),
+        (
+            {"holes": (3, -1)},
+            "holes=-1: expected a whole number from 0 to 4,294,967,295",
+        ),
         ({"height": -2.0}, "height=-2.0: expected a number from 0 up"),
     ],
 )
@@ -187,7 +205,7 @@ def test_a_name_that_is_no_setting_is_refused(name):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"bricks": 0}, "bricks=0: expected a whole number from 1 up"),
+        ({"bricks": 0}, "bricks=0: expected a whole number from 1 to 4,294,967,295"),
         ({"color": "blue"}, "color='blue': expected one of red, green"),
         ({"gloss": 1.0, "bricks": 2}, "gloss=1.0: expected a number from 0 to below 1"),
     ],

@@ -1,10 +1,12 @@
 """A file is written whole or not at all."""
 
 import os
+import threading
 
 import pytest
 
 from unrolled import files
+from unrolled.errors import UserError
 
 
 def write(path, content):
@@ -57,9 +59,54 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
-    (tmp_path / "result.txt.part").write_bytes(b"half of a result, cut off")
+    left = tmp_path / f"result.txt.0123{files.UNFINISHED}"
+    left.write_bytes(b"half of a result, cut off")
     write(tmp_path / "result.txt", b"new")
+    assert (tmp_path / "result.txt").read_bytes() == b"new"
+    with files.alone(tmp_path):
+        assert not left.exists()
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"new"]
+
+
+def test_two_writers_of_one_file(tmp_path):
+    """Each has a whole file of its own, and the last one stays."""
+    path = tmp_path / "result.txt"
+    with files.replacing(path) as one:
+        one.write(b"first " * 1000)
+        write(path, b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first " * 1000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_is_written_into(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    write(pipe, b"through")
+    reader.join()
+    assert read == [b"through"]
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "result.txt")
+    write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "result.txt").read_bytes() == b"new"
+
+
+def test_one_process_at_a_time(tmp_path):
+    with (
+        files.alone(tmp_path),
+        pytest.raises(UserError, match="another training is at work"),
+        files.alone(tmp_path),
+    ):
+        pass
+    with files.alone(tmp_path), files.alone(tmp_path / "nowhere"):
+        pass
 
 
 def test_a_folder_in_the_way_is_named(tmp_path):

@@ -14,6 +14,7 @@ CHAPTERS = (
     "rnn-language-model",
     "backpropagation-through-time",
     "gru-and-lstm",
+    "after-the-gates",
 )
 PAGES = (*CHAPTERS, "appendix/from-theano-to-pytensor")
 GLOSSARY = re.compile(r"^```\{glossary\}\n:sorted:\n\n(.*?)^```$", re.M | re.S)

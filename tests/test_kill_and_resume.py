@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from unrolled import checkpoint
+from unrolled.files import UNFINISHED
 
 
 class Ordeal(NamedTuple):
@@ -129,6 +130,11 @@ def wait_for(path, process, since=0):
     return True
 
 
+def parts(folder):
+    """The checkpoints that are being written, or were when their process was killed."""
+    return set(folder.glob(f"last.npz.*{UNFINISHED}"))
+
+
 def result(folder):
     """All that a training leaves but the time it took."""
     left = {}
@@ -161,14 +167,16 @@ def suffer(text, folder, ordeal, seed):
     after the first checkpoint: while it trains, compiles the validation, or validates.
     """
     chance = random.Random(seed)
-    last, part = folder / "last.npz", folder / "last.npz.part"
+    last = folder / "last.npz"
     kills = torn = 0
     done = []
     process = begin(text, folder, ordeal, READ, "--save-every", "0")
     while kills < ordeal.kills and wait_for(last, process, since=stamp(last)):
         if kills % 3 == 2:
             time.sleep(chance.uniform(0, 0.5))
-            wait_for(part, process, since=stamp(part))
+            before = parts(folder)
+            while not parts(folder) - before and process.poll() is None:
+                time.sleep(0.0005)
         else:
             time.sleep(chance.uniform(0, 1) if kills % 3 else chance.uniform(0, 0.3))
         process.kill()
@@ -176,7 +184,7 @@ def suffer(text, folder, ordeal, seed):
         if process.returncode != -signal.SIGKILL:
             break
         kills += 1
-        torn += part.exists()
+        torn += bool(parts(folder))
         # It is whole, whatever happened.
         _, about = checkpoint.load(last)
         state = about["state"]
@@ -188,7 +196,7 @@ def suffer(text, folder, ordeal, seed):
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert errors.endswith("\ninterrupted\n")
-    assert not part.exists()
+    assert not parts(folder)
     state = checkpoint.load(last)[1]["state"]
     done.append((state["epoch"], state["position"]))
     # The rest comes from what this very process compiled.

@@ -174,6 +174,11 @@ def test_parameters_of_other_names_or_shapes_are_refused(change):
         LanguageModel(TWO_LAYERS, parameters)
 
 
+def test_no_parameters_are_not_parameters_left_out():
+    with pytest.raises(ValueError, match=r"^parameters \{\}: expected "):
+        LanguageModel(TWO_LAYERS, {})
+
+
 def test_a_memory_of_other_names_or_shapes_is_refused():
     parameters = initialize(ONE_HOT)
     memory = {f"mean of squares/{k}": np.ones_like(p) for k, p in parameters.items()}

@@ -56,14 +56,20 @@ MODELS = {
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"vocabulary": 0}, "vocabulary=0: expected a whole number from 1 up"),
-        ({"hidden": 0}, "hidden=0: expected a whole number from 1 up"),
-        ({"embedding": -1}, "embedding=-1: expected a whole number from 0 up"),
+        (
+            {"vocabulary": 0},
+            "vocabulary=0: expected a whole number from 1 to 4,294,967,295",
+        ),
+        ({"hidden": 0}, "hidden=0: expected a whole number from 1 to 4,294,967,295"),
+        (
+            {"embedding": -1},
+            "embedding=-1: expected a whole number from 0 to 4,294,967,295",
+        ),
         (
             {"cell": "tanh"},
             "cell='tanh': expected one of rnn, relu, gru, gru-reset-aft",
         ),
-        ({"layers": 0}, "layers=0: expected a whole number from 1 up"),
+        ({"layers": 0}, "layers=0: expected a whole number from 1 to 4,294,967,295"),
         ({"dropout": 1.0}, "dropout=1.0: expected a number from 0 to below 1"),
         ({"embedding": 3, "tied": True}, "embedding=3, hidden=5: have to be the same"),
         ({"tied": True}, "embedding=0, hidden=5: have to be the same"),

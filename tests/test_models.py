@@ -370,10 +370,13 @@ SOURCE = {
 @pytest.mark.parametrize(
     ("more", "source"),
     [
-        ({"source": SOURCE}, Source("tales.csv", "character", True, "text", "latin-1")),
+        (
+            {"source": SOURCE},
+            Source("tales.csv", "character", True, "text", "latin-1", False),
+        ),
         # What a program trained, rather than the command line, does not say its source.
-        ({}, Source(level="character")),
-        ({"note": "ours"}, Source(level="character")),
+        ({}, Source(level="character", lines=False)),
+        ({"note": "ours"}, Source(level="character", lines=False)),
     ],
 )
 def test_a_file_of_the_first_format_is_read(tmp_path, more, source):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unrolled.ngrams import KneserNey, discount
+from unrolled.ngrams import FACTORS, KneserNey, discounts, tuned
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN
 
 A, B, X, Y = range(UNKNOWN + 1, UNKNOWN + 5)
@@ -103,10 +103,43 @@ def test_bigram_by_hand():
     assert found == pytest.approx(p, rel=1e-14)
 
 
-def test_discount():
-    assert discount(np.array([1, 1, 1, 2, 5])) == 3 / 5
-    assert discount(np.array([1, 1, 3])) == 1
-    assert discount(np.array([2, 2, 7])) == 0.5
+def test_discounts_of_small_texts_are_all_one():
+    assert (discounts(np.array([1, 1, 1, 2, 5])) == 3 / 5).all()
+    assert (discounts(np.array([1, 1, 3])) == 1).all()
+    assert (discounts(np.array([2, 2, 7])) == 0.5).all()
+
+
+def test_three_discounts_by_hand():
+    # n1 = 8, n2 = 4, n3 = 2, n4 = 1: Y is 1/2, and each ratio of neighbors too.
+    counts = np.repeat([1, 2, 3, 4, 9], [8, 4, 2, 1, 3])
+    assert discounts(counts) == pytest.approx([1 - 1 / 2, 2 - 3 / 4, 3 - 4 / 4])
+
+
+def test_each_count_has_its_discount():
+    # A 3, B 2, X 1 and END 1, of 7; six words can be predicted.
+    model = KneserNey(
+        texts([A, A, A, B, B, X]), C=8, order=1, discounts=[(0.1, 0.2, 0.3)]
+    )
+    rest = (0.1 + 0.1 + 0.2 + 0.3) / 7 / 6
+    p = [2.7 / 7 + rest, 1.8 / 7 + rest, 0.9 / 7 + rest, rest, 0.9 / 7 + rest]
+    found = np.exp(model.log_probabilities(np.array([A, B, X, Y])))
+    assert found == pytest.approx(p, rel=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_reading_word_by_word_gives_the_same_probabilities(order):
+    model = KneserNey(texts(*TINY), C, order)
+    sentences = np.array([[A, B, X, Y, UNSEEN], [Y, UNKNOWN, A, B, A]])
+    states, found = model.start(2), []
+    for words in np.column_stack([[START, START], sentences]).T:
+        log_p, states = model.read(words, states)
+        found.append(log_p)
+    expected = [model.log_probabilities(sentence) for sentence in sentences]
+    followed = np.column_stack([sentences, [END, END]])
+    for t, log_p in enumerate(found):
+        assert np.exp(log_p).sum(axis=1) == pytest.approx(1, rel=1e-13)
+        at = log_p[np.arange(2), followed[:, t]]
+        assert at == pytest.approx([logs[t] for logs in expected], rel=1e-13)
 
 
 # ----------------------------------------------------------------------------------------- NLTK
@@ -206,3 +239,20 @@ def test_orders_that_cannot_be():
         KneserNey(texts([A]), C, 2, discounts=[0.5])
     with pytest.raises(ValueError):
         KneserNey([], C)
+
+
+def test_the_tuned_model_is_the_best_of_its_scaled_discounts():
+    train, new = texts(*TINY), texts([A, B], [X, Y, B, A], [B, X])
+    found = tuned(train, C, 2, new)
+    estimated = KneserNey(train, C, 2)
+    by_factor = [
+        KneserNey(
+            train,
+            C,
+            2,
+            [np.minimum(f * o.discounts, (1, 2, 3)) for o in estimated.orders],
+        ).perplexity(new)
+        for f in FACTORS
+    ]
+    assert found.perplexity(new) == pytest.approx(min(by_factor))
+    assert min(by_factor) <= estimated.perplexity(new)

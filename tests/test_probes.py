@@ -78,6 +78,16 @@ def test_errors_by_distance_of_a_plain_network_are_those_by_hand(words, float64)
     assert relative_error(found, np.exp(np.mean(logs, axis=0))) < 1e-10
 
 
+def test_a_probe_follows_the_parameters(words, float64):
+    model, (x, y) = model_of("rnn"), words
+    probe = probes.distance_probe(model, T, B)
+    assert np.array_equal(probe(x, y), probes.error_by_distance(model, x, y))
+    halved = {**model.values(), "W": model.values()["W"] / 2}
+    model.set_values(halved)
+    assert relative_error(probe(x, y), probes.error_by_distance(model, x, y)) < 1e-12
+    assert probe(x, y)[-1] < probe(x, y)[0]
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_errors_by_distance_of_gated_cells_against_finite_differences(
     cell, words, float64
@@ -113,6 +123,34 @@ def test_tell_tale_units_follow_their_feature():
     assert (
         probes.tell_tale_units(np.ones((9, 2)), {"any": np.arange(9.0)})["any"][1] == 0
     )
+
+
+def test_a_read_out_finds_what_all_units_tell_together():
+    random = np.random.default_rng(0)
+    s, new = random.normal(size=(2, 300, 6))
+    weights = random.normal(size=6)
+    assert probes.read_out(s, 4 + s @ weights, new, new @ weights) == pytest.approx(1)
+    noise = random.normal(size=300)
+    assert abs(probes.read_out(s, noise, new, random.normal(size=300))) < 0.3
+
+
+def test_a_mean_of_some_places_lies_in_its_interval():
+    random = np.random.default_rng(0)
+    values, chosen = random.normal(size=5000), random.random(5000) < 0.3
+    mean, low, high = probes.mean_where(values, chosen, block=100)
+    assert mean == pytest.approx(values[chosen].mean())
+    assert low < mean < high
+    error = values[chosen].std() / np.sqrt(chosen.sum())
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.3)
+
+
+def test_states_of_two_layers_are_those_of_the_last(words, float64):
+    model = LanguageModel(Settings(C, H, 3, "gru", layers=2), seed=1)
+    x, carried = words[0], model.start(B)
+    found = probes.states(model, x)
+    for t in range(T):
+        _, carried = model.read(x[t], carried)
+        assert relative_error(found[t], np.asarray(carried[1])) < 1e-12
 
 
 def test_neighbors_point_in_the_same_direction():

@@ -15,6 +15,7 @@ from unrolled.sampling import (
     score,
     tokenize,
 )
+from unrolled.spacing import BLANK, GLUE, SIGNS
 from unrolled.streams import Stream
 from unrolled.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 
@@ -265,6 +266,36 @@ def test_log_probability_and_perplexity_belong_together():
     assert one.log_probability == -6
     assert one.perplexity == pytest.approx(math.exp(2))
     assert Score(["</s>"], [True], [1e6]).perplexity == math.inf
+
+
+def test_a_sign_for_a_blank_belongs_to_its_word():
+    learned = Vocabulary([*SPECIAL, *WORDS[:-2], *SIGNS])
+    own = LanguageModel(Settings(len(learned), 6, 4))
+    tokens = ["the", "cat", BLANK, ",", "sat", GLUE, "unicorn"]
+    (one,) = score(own, learned, [tokens])
+    assert one.words == ["the", "cat", ",", "sat", "unicorn", "</s>"]
+    assert one.known == [True, True, False, True, False, True]
+    stream = Stream([learned.encode(tokens)], B=1, T=8)
+    losses = np.concatenate([own.losses(b)[b.mask > 0] for b in stream.in_order()])
+    expected = [*losses[:2], losses[2:4].sum(), losses[4], losses[5:7].sum(), losses[7]]
+    np.testing.assert_allclose(one.surprises, expected, rtol=1e-5)
+
+
+def test_a_model_that_never_met_signs_does_not_see_them(model):
+    """As all that were trained before there were any."""
+    plain, signed = ["the", "cat", "sat"], ["the", BLANK, "cat", GLUE, "sat"]
+    assert score(model, VOCABULARY, [signed]) == score(model, VOCABULARY, [plain])
+    after_signed = generate(model, VOCABULARY, 5, signed, longest=14)
+    after_plain = generate(model, VOCABULARY, 5, plain, longest=12)
+    assert all(sentence[:5] == signed for sentence in after_signed)
+    assert [s[5:] for s in after_signed] == [s[3:] for s in after_plain]
+
+
+def test_a_model_writes_blanks_where_it_puts_them(model):
+    words = ["the", BLANK, ",", "cat", GLUE, "sat", "can", "not", "'", "tis", "'"]
+    assert detokenize(words) == "the , catsat cannot 'tis'"
+    assert detokenize(words, start=2) == " , catsat cannot 'tis'"
+    assert detokenize("<glue>", "character", start=1) == "glue>"
 
 
 def test_tokens_become_text_and_text_tokens():

@@ -212,7 +212,7 @@ def test_the_contents_lead_to_the_gradient_of_w(visit):
 #: What a reader may ask, and a place among the first three that answers.
 ASKED = {
     "gradient of W": "backpropagation-through-time.html#w-u-and-b",
-    "exploding gradients": "backpropagation-through-time.html#exploding-a-spike-and-clipping",
+    "exploding gradients": "backpropagation-through-time.html#exploding-and-clipping",
     "vanishing gradient": "glossary.html#term-vanishing-gradient",
     "derivative of softmax": "backpropagation-through-time.html#from-the-loss-to-the-scores",
     "perplexity": "glossary.html#term-perplexity",
@@ -267,7 +267,7 @@ def test_the_contents_follow_the_reading(visit):
 
 
 def test_what_scrolls_can_be_reached_and_code_has_its_height_before_it_is_seen(visit):
-    opened = visit("gru-and-lstm", width=360)
+    opened = visit("theano-and-the-gpu", width=360)
     found = opened.evaluate(
         """async () => {
           const nodes = [...document.querySelectorAll("article pre, article .math-block")]
@@ -424,7 +424,7 @@ def test_a_chapter_opens_with_its_picture_and_its_time(visit, page):
 
 def test_remarks_stand_beside_the_text_or_below_it(visit):
     for width, beside in ((1700, True), (1300, False), (360, False)):
-        opened = visit("backpropagation-through-time", width=width)
+        opened = visit("rnn-language-model", width=width)
         remark = opened.locator("aside.margin").first
         left = remark.evaluate("(node) => node.getBoundingClientRect().left")
         text = opened.locator("article p:not([class])").first

@@ -1,10 +1,21 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, initialize
 from unrolled.streams import Batch
-from unrolled.tasks import echo, learn, parity, recall, share_right
+from unrolled.tasks import (
+    LEARNED,
+    OVER,
+    echo,
+    learn,
+    parity,
+    recall,
+    share_right,
+    trials,
+)
 
 
 def test_echo_asks_for_the_letter_k_steps_before():
@@ -62,6 +73,57 @@ def test_a_network_learns_to_remember_one_letter():
     assert losses[0] == pytest.approx(np.log(4), abs=0.15)
     assert losses[-1] < 0.1
     assert share_right(model, echo(1, np.random.default_rng(5), B=50)) == 1
+
+
+def test_learning_ends_where_the_losses_are_low_enough():
+    model = LanguageModel(Settings(vocabulary=4, hidden=16), clip=1.0)
+    losses = learn(model, partial(echo, 1), steps=1000, enough=0.2)
+    assert len(losses) % OVER == 0
+    assert len(losses) < 1000
+    assert losses[-OVER:].mean() < 0.2 <= losses[-2 * OVER : -OVER].mean()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_each_trial_is_a_training_from_its_seed_alone(cell):
+    settings = Settings(vocabulary=2, hidden=3, cell=cell)
+    model = LanguageModel(settings, clip=1.0, optimizer="adam")
+    make = partial(parity, 4)
+    two = trials(model, make, steps=6, learning_rate=0.1, seeds=(0, 5))
+    model.restart(1)
+    (alone,) = trials(model, make, steps=6, learning_rate=0.1, seeds=[5])
+    assert np.array_equal(alone.losses, two[1].losses)
+    assert alone.share_right == two[1].share_right
+    assert not np.array_equal(two[0].losses, two[1].losses)
+    fresh = LanguageModel(settings, seed=5, clip=1.0, optimizer="adam")
+    assert np.array_equal(learn(fresh, make, 6, 0.1, seed=5), alone.losses)
+    test = make(np.random.default_rng(99), B=500)
+    assert share_right(fresh, test) == alone.share_right
+    for name, value in fresh.values().items():
+        assert np.array_equal(value, alone.parameters[name])
+
+
+def test_trials_start_from_changed_parameters():
+    model = LanguageModel(Settings(vocabulary=2, hidden=3))
+
+    def forget(parameters):
+        for p in parameters.values():
+            p[:] = 0
+
+    (trial,) = trials(model, partial(parity, 4), 1, 0.0, [0], forget)
+    assert trial.losses == pytest.approx(np.log(2), rel=1e-5)
+    assert not any(p.any() for p in trial.parameters.values())
+
+
+def test_a_trial_that_learns_says_so_and_ends():
+    model = LanguageModel(Settings(vocabulary=4, hidden=16), clip=1.0)
+    (trial,) = trials(model, partial(echo, 1), 1000, 1.0, [0])
+    assert trial.learned
+    assert trial.losses[-OVER:].mean() < LEARNED
+    assert len(trial.losses) < 1000
+    assert trial.share_right == 1
+    (short,) = trials(model, partial(echo, 1), 10, 1.0, [0])
+    assert not short.learned
+    assert np.array_equal(short.losses, trial.losses[:10])
 
 
 def test_steps_that_do_not_count_do_not_spoil_the_share():

@@ -37,7 +37,7 @@ FABLE = "The fox saw grapes. All grapes saw the fox. No fox ate."
 
 def test_a_text_file(load, tmp_path):
     loaded = load("fox.txt", FABLE)
-    assert loaded.source == Source(str(tmp_path / "fox.txt"))
+    assert loaded.source == Source(str(tmp_path / "fox.txt"), lines=False)
     assert (loaded.name, loaded.source.level) == ("fox.txt", "word")
     assert [getattr(loaded, part) for part in PARTS] == [
         [["The", "fox", "saw", "grapes", "."]],
@@ -45,6 +45,22 @@ def test_a_text_file(load, tmp_path):
         [["No", "fox", "ate", "."]],
     ]
     assert load("story", FABLE).train == loaded.train
+
+
+def test_lines_are_told_apart(load):
+    posts = [
+        f"post {n} has no end" + " and more" * (5 * (n % 4 == 0)) for n in range(20)
+    ]
+    content = "\n".join(posts)
+    found, asked = load("a.txt", content), load("b.txt", content, lines=True)
+    assert found.source.lines
+    assert len(all_of(found)) == 20
+    assert found.fingerprint == asked.fingerprint
+    together = load(
+        "a.txt", content + ".\n\nThe cat sat. It slept. It woke.", lines=False
+    )
+    assert len(all_of(together)) == 3
+    assert together.fingerprint != found.fingerprint
 
 
 def test_sentences_do_not_cross_paragraphs(load):
@@ -88,7 +104,7 @@ def test_a_fingerprint_knows_text_and_settings_and_not_the_name(load):
         load("a.txt", FABLE, encoding="ascii"),
         load("a.txt", FABLE + "\n\nB\n\nC", level="character"),
         load("a.csv", "body\n" + FABLE),
-        load("a.csv", "body,more\n" + FABLE.replace(".", ".\n"), column="body"),
+        load("a.csv", "body,more\n" + FABLE.replace(".", ".,\n"), column="body"),
         load("a.csv", "body\n" + FABLE, lower=True),
     ]
     assert len({loaded.fingerprint for loaded in (first, *others)}) == 8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
-from unrolled.network import Parameters, accuracy, initialize, loss, train
+from unrolled.network import Parameters, accuracy, forward, initialize, loss, train
 from unrolled.widgets import WidgetData
 
 SIZES = (1, 2, 3, 5, 10, 20, 50)
@@ -76,6 +76,27 @@ def test_the_boundary_lies_where_the_verdict_changes(moons):
     lead = np.abs(scores[:, 1] - scores[:, 0])  # up to some 10 elsewhere
     assert len(places) > 50
     assert lead.max() < 0.1
+
+
+@pytest.mark.parametrize("H", [1, 3, 50])
+def test_hidden_answers_are_seen_along_the_plane(moons, H):
+    page = moons()
+    page.evaluate(f"{MODEL}.reset({H}); {MODEL}.train(300); {MODEL}.look()")
+    for _ in range(5):  # the direction along the plane settles
+        places = np.array(page.evaluate(f"{MODEL}.hidden({ROUNDED['X']})"))
+    parameters = Parameters(
+        *map(np.array, page.evaluate(f"{MODEL}.parameters").values())
+    )
+    a1, p = forward(parameters, np.array(ROUNDED["X"]))
+    w = parameters.W2[:, 1] - parameters.W2[:, 0]
+    lead = np.log(p[:, 1] / p[:, 0])
+    distance = lead / np.linalg.norm(w) / np.sqrt(H)
+    np.testing.assert_allclose(places[:, 0], distance, atol=1e-6)
+    in_plane = a1 - np.outer(a1 @ w, w) / (w @ w)
+    in_plane -= in_plane.mean(axis=0)
+    most = np.linalg.svd(in_plane, compute_uv=False)[0] / np.sqrt(H)
+    # As spread out as it can be.
+    assert np.linalg.norm(places[:, 1]) == pytest.approx(most, rel=1e-3, abs=1e-6)
 
 
 def test_the_keyboard_is_enough(moons):

@@ -49,6 +49,7 @@ def log_probabilities(model, text):
         ("column", {}),
         ("row", {"embedding": 0}),
         ("column", {"embedding": 32, "tied": True}),
+        ("column", {"layers": 2}),
     ],
 )
 def test_its_probabilities_are_those_of_python(live, per, changes):

@@ -56,7 +56,11 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("scroll", () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const passed = headings.filter((heading) => heading.getBoundingClientRect().top < 120).pop();
+      // What is not laid out yet, far from the window, has no height and seems to stand at 0.
+      const passed = headings.filter((heading) => {
+        const { top, height } = heading.getBoundingClientRect();
+        return height && top < 120;
+      }).pop();
       if (!passed || passed === headings[0]) return;
       const title = [...passed.childNodes].filter((part) => !part.matches?.(".section-number, .headerlink"))
         .map((part) => part.textContent).join("").trim();

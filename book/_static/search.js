@@ -33,8 +33,9 @@ document.addEventListener("DOMContentLoaded", () => {
         // The last word may be unfinished, and a long one misspelled.
         prefix: (term, place, terms) => place === terms.length - 1 && term.length > 1,
         fuzzy: (term) => term.length > 4 ? 0.2 : false,
-        // The text comes before the functions that it speaks of.
-        boostDocument: (id, term, { page }) => page === "appendix/api" ? 0.5 : 1,
+        // The text comes before the functions that it speaks of, and before its exercises.
+        boostDocument: (id, term, { page, anchor }) =>
+          page === "appendix/api" || anchor.startsWith("exercise-") ? 0.5 : 1,
       },
     });
     index.addAll(unrolledPlaces.map(({ id, ...place }, number) => ({ id: number, anchor: id, ...place })));

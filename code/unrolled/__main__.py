@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import shlex
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +20,11 @@ from unrolled import (
     models,
     reports,
     sampling,
+    spacing,
     text,
     training,
 )
-from unrolled.corpus import Corpus, Source
+from unrolled.corpus import Corpus, Source, repeats
 from unrolled.errors import UserError
 from unrolled.models import Trained
 from unrolled.options import Options
@@ -28,6 +32,8 @@ from unrolled.probability import perplexity
 
 #: What may be another where a training goes on: the file may have moved.
 MAY_CHANGE = ("source", "epochs", "resume", "save_every")
+#: The share of a text that must be known, or there is a warning.
+FEW_KNOWN = 0.5
 #: Words and characters of a sentence, at most, where nothing else is asked for.
 LONGEST = {"word": 100, "character": 500}
 
@@ -57,30 +63,59 @@ class Training:
 
 def train(given: dict[str, Any]) -> None:
     """Train a language model on a text, and keep it in a folder."""
-    if "resume" in given:
-        folder = given["resume"]
-        folder = folder.parent if folder.name == "last.npz" else folder
-        begun = models.load(folder / "last.npz", to_go_on=True)
-        chosen = _going_on(begun, folder, given)
-        plays = text.load(chosen.text)
+    with contextlib.ExitStack() as held:
+        if "resume" in given:
+            folder = given["resume"]
+            if folder.name in ("best.npz", "last.npz"):
+                folder = folder.parent
+            held.enter_context(files.alone(folder))
+            begun = models.load(folder / "last.npz", to_go_on=True)
+            chosen = _going_on(begun, folder, given)
+            plays = _found_again(chosen.text)
+        else:
+            chosen = fields.changed(Training(), **given)
+            _check_used(chosen.text.source, given)
+            folder = (
+                chosen.files.output or Path("models") / Path(chosen.text.source).stem
+            )
+            _check_free(folder)
+            plays = text.load(chosen.text)
+            begun = models.start(plays, chosen.training)
+            # Or fail before the work.
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.alone(folder))
+            _check_free(folder)
+        _introduce(plays, begun)
+        if begun.state.epoch >= chosen.training.epochs:
+            print(f"all {begun.state.epoch} epochs are done: for more, give --epochs")
+        save_every = chosen.files.save_every
+        try:
+            training.fit(plays, chosen.training, folder, begun, save_every)
+        except KeyboardInterrupt:
+            _conclude_early(folder)
+            raise
+        _conclude(folder, begun)
+
+
+def _check_used(source: str, given: dict[str, Any]) -> None:
+    """Refuse what says how to read a text, where that text has no use for it."""
+    if source == "shakespeare":
+        useless, why = ("column", "encoding", "lines"), "the plays are read as they are"
+    elif documents.is_table(Path(source)):
+        useless, why = ("lines",), f"{source}: each row is a text of its own"
     else:
-        chosen = fields.changed(Training(), **given)
-        folder = chosen.files.output or Path("models") / Path(chosen.text.source).stem
-        _check_free(folder)
-        plays = text.load(chosen.text)
-        begun = models.start(plays, chosen.training)
-    # Or fail before the work.
-    folder.mkdir(parents=True, exist_ok=True)
-    _introduce(plays, begun)
-    training.fit(plays, chosen.training, folder, begun, chosen.files.save_every)
-    _conclude(folder, begun)
+        tables = ", ".join(documents.TABLES)
+        useless, why = ("column",), f"{source}: only {tables} have columns"
+    for name in useless:
+        if name in given:
+            raise UserError(f"{why}: leave it out", **{name: given[name]})
 
 
 def _check_free(folder: Path) -> None:
     """Refuse to write over a model."""
     if (folder / "last.npz").exists():
         raise UserError(
-            f"{folder}: holds a model already: go on with --resume {folder}, "
+            f"{folder}: holds a model already: go on with --resume {shlex.quote(str(folder))}, "
             "or choose another --output"
         )
 
@@ -94,6 +129,15 @@ def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
     return fields.changed(own, **given)
 
 
+def _found_again(source: Source) -> Corpus:
+    """The text of a training that goes on."""
+    if source.source != "shakespeare" and not Path(source.source).exists():
+        raise UserError(
+            f"{source.source}: no such file: if the text has moved, give its path before --resume"
+        )
+    return text.load(source)
+
+
 def _introduce(plays: Corpus, begun: Trained) -> None:
     """Say what will be trained on what."""
     where, known = machine.describe(), begun.vocabulary
@@ -105,13 +149,41 @@ def _introduce(plays: Corpus, begun: Trained) -> None:
     }
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
     print(f"text: {plays.name}; sentences: {counts}")
+    if plays.source.lines:
+        print("each line is a text of its own (--no-lines: blank lines part them)")
+    for sentence in plays.train[:3]:
+        read = sampling.detokenize(sentence, plays.source.level)
+        print("  reads:", textwrap.shorten(read, 76, placeholder=" …"))
+    again, seen = repeats(plays.train), repeats(plays.validation, plays.train)
+    print(
+        f"repeats: {again:,} training sentences stand there before; {seen:,} validation "
+        "sentences stand in the training text, or before"
+    )
     if len(known) < begun.options.model.vocabulary:
         print(f"vocabulary: the text has only {len(known):,}; all are taken")
     print(
         f"vocabulary: {len(known):,}, which cover {known.coverage(plays.train):.1%} of the "
         f"training text and {known.coverage(plays.validation):.1%} of the validation text"
     )
+    if known.coverage(plays.validation) < FEW_KNOWN:
+        print(
+            "warning: most of the validation text is unknown: a script that parts no words wants "
+            "--level character, another text a larger --vocabulary",
+            file=sys.stderr,
+        )
     print(f"a uniform guess has perplexity {len(known):,}", flush=True)
+
+
+def _conclude_early(folder: Path) -> None:
+    """Say how to go on with a training that was interrupted."""
+    if (folder / "last.npz").exists():
+        print(f"\nkept in {folder}; go on with it:", file=sys.stderr)
+        print(_command("train", "--resume", folder), file=sys.stderr, end="")
+
+
+def _command(*words: str | Path) -> str:
+    """A command of this program, to be pasted at a prompt."""
+    return f"{command_line.called()} {shlex.join(map(str, words))}"
 
 
 def _conclude(folder: Path, done: Trained) -> None:
@@ -121,7 +193,7 @@ def _conclude(folder: Path, done: Trained) -> None:
         f"best: validation perplexity {perplexity(best.validation):.1f} "
         f"after epoch {best.epoch}, in {folder / 'best.npz'}"
     )
-    print(f"write with it: python -m unrolled generate {folder}")
+    print(f"write with it: {_command('generate', folder)}")
 
 
 # ------------------------------------------------------------------------------------ generate
@@ -153,13 +225,16 @@ def generate(given: dict[str, Any]) -> None:
     chosen = fields.changed(Writing(), **given)
     level = trained.source.level
     prompt = sampling.tokenize(chosen.prompt, level, trained.source.lower)
-    for word in prompt:
+    # Each once.
+    for word in dict.fromkeys(spacing.without_signs(prompt)):
         if word not in trained.vocabulary:
             print(f"not in the vocabulary: {word}", file=sys.stderr)
     longest = chosen.longest or LONGEST[level]
     asked = {**fields.flat(chosen), "prompt": prompt, "longest": longest}
-    for words in sampling.generate(trained.model, trained.vocabulary, **asked):
-        print(sampling.detokenize(words, level))
+    # As it was typed; the blank after it depends on what follows.
+    typed = chosen.prompt.rstrip() if level == "word" else chosen.prompt
+    for tokens in sampling.generate(trained.model, trained.vocabulary, **asked):
+        print(typed + sampling.detokenize(tokens, level, start=len(prompt)))
 
 
 # --------------------------------------------------------------------------------------- score
@@ -231,5 +306,10 @@ def main() -> None:
     given.pop("run")(given)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the program, as the command ``unrolled`` does."""
     command_line.run(main, name="unrolled")
+
+
+if __name__ == "__main__":
+    run()

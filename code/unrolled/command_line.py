@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -24,6 +25,34 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the program."""
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Let a value begin with a dash, where an option asks for one and no option is called so.
+
+        argparse knows it by ``--prompt=-x`` alone.
+        """
+        given, joined = list(sys.argv[1:] if args is None else args), []
+        for word in given:
+            before = self._option_string_actions.get(joined[-1]) if joined else None
+            wants = before and before.nargs is None
+            if (
+                wants
+                and word.startswith("-")
+                and word not in self._option_string_actions
+            ):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return super().parse_known_args(joined, namespace)
+
+
+def called() -> str:
+    """How this program is called, to be pasted at a prompt."""
+    name = Path(sys.argv[0])
+    words = (
+        [str(name)] if name.name == "unrolled" else [sys.executable, "-m", "unrolled"]
+    )
+    return shlex.join(words)
 
 
 def flag(name: str) -> str:
@@ -77,6 +106,8 @@ def _look(default: Any, meaning: str, kind: fields.Kind | None) -> dict[str, Any
     meaning = " ".join(meaning.split()).rstrip(".")
     if isinstance(default, bool):
         return {"action": "store_true", "help": meaning}
+    if kind is fields.SWITCH:
+        return {"action": argparse.BooleanOptionalAction, "help": meaning}
     several = isinstance(default, tuple)
     if default not in (None, ""):
         told = " ".join(map(str, default)) if several else default
@@ -158,6 +189,23 @@ def told(error: Exception) -> str:
     return f"{', '.join(flags)}: {error.message}"
 
 
+def _fill_streams() -> None:
+    """Put an empty file in the place of each standard stream that was closed, as by ``2>&-``.
+
+    Else the next file to be opened would take its number, and get what is meant for it.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    for number, (stream, how) in enumerate(
+        (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+    ):
+        if getattr(sys, stream) is None:
+            setattr(
+                sys, stream, os.fdopen(number, how, encoding="utf-8", closefd=False)
+            )
+
+
 def run(main: Callable[[], None], name: str = "") -> None:
     """Run a script. A mistake of its user is one line and exit status 2.
 
@@ -170,9 +218,9 @@ def run(main: Callable[[], None], name: str = "") -> None:
     name : str
         Who speaks in that line. Left out: the file that runs.
     """
-    if sys.stdout:
-        # No character is too strange for it.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _fill_streams()
+    # No character is too strange for it.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
         # Now, while the errors of it are caught.

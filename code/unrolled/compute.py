@@ -63,16 +63,20 @@ class _InPlaceLinker(JAXLinker):
     JAX would keep both until the step is done: twice the memory, and time to fill it.
     """
 
+    def __init__(self, options: dict[str, Any] | None) -> None:
+        super().__init__()
+        self.options = options
+
     def jit_compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         updated = (self.fgraph.update_mapping or {}).values()
-        return jax.jit(fn, donate_argnums=tuple(updated))
+        return jax.jit(fn, donate_argnums=tuple(updated), compiler_options=self.options)
 
 
-def _compiler(mode: str) -> Mode:
+def _compiler(mode: str, options: dict[str, Any] | None) -> Mode:
     """PyTensor's mode of this name, with the two changes above."""
     found = get_mode(mode)
     if mode == "JAX":
-        found = Mode(_InPlaceLinker(), found.provided_optimizer)
+        found = Mode(_InPlaceLinker(options), found.provided_optimizer)
     return found.register((dfs_rewriter(_sum_in_own_precision), 99.0))
 
 
@@ -128,6 +132,7 @@ def function(
     updates: Sequence[tuple[Any, Any]] = (),
     mode: str = "JAX",
     on: str | None = None,
+    soon: bool = False,
 ) -> Callable[..., Any]:
     """Compile a graph into a function.
 
@@ -145,6 +150,9 @@ def function(
     on : {"cpu", "gpu"}, optional
         The device for ``JAX``. Left out: the one that computes. All shared variables
         move there, once.
+    soon : bool
+        It will not be called often: do not try out, on a GPU, which way to multiply matrices is
+        the fastest, which takes longer than all the rest of the compilation.
 
     Returns
     -------
@@ -159,12 +167,14 @@ def function(
     """
     if mode not in MODES:
         raise UserError(f"expected one of {', '.join(MODES)}", mode=mode)
+    place = machine.jax_device(on) if mode == "JAX" else None
+    untried = soon and place is not None and place.platform == "gpu"
+    options = {"xla_gpu_autotune_level": 0} if untried else None
     compiled = pytensor.function(
-        inputs, outputs, updates=list(updates), mode=_compiler(mode)
+        inputs, outputs, updates=list(updates), mode=_compiler(mode, options)
     )
     compiled.trust_input = True
-    if mode == "JAX":
-        place = machine.jax_device(on)
+    if place is not None:
         # A variable that no call updates would stay in NumPy's hands, and would
         # cross to the GPU anew at each call.
         for variable in compiled.get_shared():

@@ -1,6 +1,7 @@
 """A text, ready for a vocabulary: sentences for training, validation and testing.
 
-Documents become sentences, and sentences become tokens: words and punctuation marks, or characters.
+Documents become sentences, and sentences become tokens: words and punctuation marks, with signs
+where a blank is unexpected, or characters.
 Nothing is downloaded. Sentence ends are learned from the text itself.
 """
 
@@ -12,7 +13,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -20,13 +21,16 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from unrolled import fields
+from unrolled import fields, spacing
 from unrolled.errors import UserError
 from unrolled.files import cache_folder
 
-LEVELS = ("word", "character")
+#: What a token is, and how text is cut into such: a part of a text's fingerprint. The second
+#: changes whenever the same text would give other tokens.
+CUTS = {"word": "word, with signs for blanks", "character": "character"}
+LEVELS = tuple(CUTS)
 
-# Changes whenever the same text would give other tokens, or another file.
+# Changes with the file.
 _CACHE_FORMAT = 1
 # Of a cache entry.
 _FIELDS = ("words", "ids", "lengths", "sizes")
@@ -34,6 +38,8 @@ _FIELDS = ("words", "ids", "lengths", "sizes")
 _LONG = 200_000
 
 Sentence = Sequence[str]
+# Sentences that stand together.
+Document = list[Sentence]
 
 
 @dataclass(frozen=True)
@@ -41,15 +47,17 @@ class Source:
     """Which text, and how it is read."""
 
     source: str = "shakespeare"
-    """A .txt or .csv file, or "shakespeare"."""
+    """A text, a table (.csv, .tsv, .json or .jsonl), each also as .gz, or "shakespeare"."""
     level: Annotated[str, fields.one_of(LEVELS)] = "word"
     """What a token is."""
     lower: bool = False
     """Turn capitals into small letters."""
     column: str = "body"
-    """The column of a CSV that holds the text."""
+    """The column of a table that holds the text; a number, from 0, for a CSV without a header."""
     encoding: str = "utf-8"
     """Of the file."""
+    lines: fields.Switch | None = None
+    """Each line is a text of its own, or blank lines part them (default: as the file looks)."""
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -99,40 +107,76 @@ def assemble(
     words = source.level == "word"
     parts = _cached(fingerprint) if words else None
     if parts is None:
-        groups = read()
-        parts = _tokenized(groups) if words else groups
-        if source.lower:
-            parts = [[_lowered(sentence) for sentence in part] for part in parts]
-        if len(parts) == 1:
-            parts = _divided(source, parts[0])
+        groups = [
+            [_lowered(document) for document in group] if source.lower else group
+            for group in (_tokenized(read()) if words else _whole(read()))
+        ]
+        parts = [list(chain.from_iterable(group)) for group in groups]
+        if len(groups) == 1:
+            parts = _divided(source, groups[0])
         if words:
             _keep(fingerprint, parts)
     return Corpus(source, *parts, fingerprint)
 
 
-def _divided(source: Source, sentences: list[Sentence]) -> list[list[Sentence]]:
-    """Sentences for training, for validation and for testing."""
-    if len(sentences) < 3:
-        found = "sentences" if source.level == "word" else "rows or paragraphs"
+def repeats(sentences: Iterable[Sentence], others: Iterable[Sentence] = ()) -> int:
+    """How many of some sentences stand before among them, or among others."""
+    seen = {tuple(sentence) for sentence in others}
+    found = 0
+    for sentence in map(tuple, sentences):
+        found += sentence in seen
+        seen.add(sentence)
+    return found
+
+
+def _divided(source: Source, documents: list[Document]) -> list[list[Sentence]]:
+    """Sentences for training, for validation and for testing.
+
+    Equal documents go to the same part: what was learned by heart would prove nothing.
+    """
+    equal: dict[tuple, list[Document]] = {}
+    for document in documents:
+        equal.setdefault(tuple(map(tuple, document)), []).append(document)
+    groups = [list(chain.from_iterable(group)) for group in equal.values()]
+    sentences = list(chain.from_iterable(groups))
+    # Where the text may be cut: between two sentences, but not among equal documents.
+    may, at = [], 0
+    for group, several in zip(groups, equal.values()):
+        may += range(at + 1, at + len(group)) if len(several) == 1 else ()
+        at += len(group)
+        may.append(at)
+    places = np.array(may[:-1])
+    if len(places) < 2:
+        kind = (
+            "sentences" if source.level == "word" else "rows (or lines, or paragraphs)"
+        )
         raise UserError(
-            f"{source.source}: found {len(sentences)} {found}: expected 3 or more, "
-            "to train, validate and test with"
+            f"{source.source}: found {min(len(places) + 1, len(sentences))} different {kind}: "
+            "expected 3 or more, to train, validate and test with"
         )
     held_out = max(1, round(0.05 * len(sentences)))
-    rest = len(sentences) - 2 * held_out
-    return [sentences[:rest], sentences[rest:-held_out], sentences[-held_out:]]
+    first = np.abs(places[:-1] - (len(sentences) - 2 * held_out)).argmin()
+    rest = places[first + 1 :]
+    cuts = places[first], rest[np.abs(rest - (len(sentences) - held_out)).argmin()]
+    return [sentences[: cuts[0]], sentences[cuts[0] : cuts[1]], sentences[cuts[1] :]]
 
 
 # ---------------------------------------------------------------- from documents to sentences
 
 
-def _lowered(sentence: Sentence) -> Sentence:
-    if isinstance(sentence, str):
-        return sentence.lower()
-    return [word.lower() for word in sentence]
+def _lowered(document: Document) -> Document:
+    return [
+        sentence.lower() if isinstance(sentence, str) else [w.lower() for w in sentence]
+        for sentence in document
+    ]
 
 
-def _tokenized(groups: list[list[str]]) -> list[list[Sentence]]:
+def _whole(groups: list[list[str]]) -> list[list[Document]]:
+    """Documents of characters: each one sentence."""
+    return [[[document] for document in group] for group in groups]
+
+
+def _tokenized(groups: list[list[str]]) -> list[list[Document]]:
     """Documents to sentences, and sentences to words.
 
     Kiss and Strunk (2006), "Unsupervised multilingual sentence boundary detection", find the
@@ -147,20 +191,10 @@ def _tokenized(groups: list[list[str]]) -> list[list[Sentence]]:
     trainer.train(text)
     ends = PunktSentenceTokenizer(trainer.get_params())
 
-    def sentences(documents: Iterable[str]) -> Iterator[Sentence]:
-        for document in documents:
-            yield from map(words_of, ends.tokenize(document))
+    def sentences(document: str) -> Document:
+        return list(map(spacing.cut, ends.tokenize(document)))
 
-    return [[words for words in sentences(group) if words] for group in groups]
-
-
-def words_of(sentence: str) -> list[str]:
-    """Split a sentence into words and punctuation marks."""
-    from nltk.tokenize.destructive import NLTKWordTokenizer
-
-    # The tokenizer writes “ and ” as TeX does.
-    found = NLTKWordTokenizer().tokenize(sentence)
-    return ['"' if word in ("``", "''") else word for word in found]
+    return [[sentences(document) for document in group] for group in groups]
 
 
 # ----------------------------------------------------------------------------------- the cache

@@ -45,7 +45,9 @@ class Kind:
 
 def whole(low: int) -> Kind:
     """Whole numbers of 32 bits from a bound up."""
-    return Kind(int, lambda n: low <= n < 2**32, f"a whole number from {low} up", "N")
+    high = 2**32 - 1
+    expected = f"a whole number from {low} to {high:,}"
+    return Kind(int, lambda n: low <= n <= high, expected, "N")
 
 
 def one_of(names: Iterable[str]) -> Kind:
@@ -60,12 +62,23 @@ def number(allows: Callable[[float], bool], expected: str) -> Kind:
     return Kind(float, allows, expected, "X")
 
 
+def _path(text: str) -> Path:
+    if not text:
+        # Path would take it for the folder of work.
+        raise ValueError
+    return Path(text)
+
+
+#: Whether or not, where None is a third case.
+SWITCH = Kind(bool, lambda value: isinstance(value, bool), "True or False", "")
+
+Switch = Annotated[bool, SWITCH]
 Natural = Annotated[int, whole(0)]
 Positive = Annotated[int, whole(1)]
 Amount = Annotated[float, number(lambda x: 0 <= x < math.inf, "a number from 0 up")]
 Part = Annotated[float, number(lambda x: 0 <= x < 1, "a number from 0 to below 1")]
 Share = Annotated[float, number(lambda x: 0 < x <= 1, "a number above 0 and up to 1")]
-File = Annotated[Path, Kind(Path, lambda path: True, "a path", "PATH")]
+File = Annotated[Path, Kind(_path, lambda path: True, "a path", "PATH")]
 
 
 @cache
@@ -104,6 +117,9 @@ def check(settings: Any) -> None:
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None and not kind.allows(one):
                 raise UserError(f"expected {kind.expected}", **{name: one})
+    for name, hint in get_type_hints(type(settings)).items():
+        if hint is bool and not isinstance(value := getattr(settings, name), bool):
+            raise UserError("expected True or False", **{name: value})
 
 
 def flat(settings: Any) -> dict[str, Any]:

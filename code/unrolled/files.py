@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from unrolled.errors import UserError
+
+#: How the name of a file ends that is not whole yet.
+UNFINISHED = ".part"
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file beside its place, then move it there.
 
-    Whatever happens on the way, ``path`` holds the old file or the new one, and never a part.
+    Whatever happens on the way, ``path`` holds the old file or the new one, and never a part. What
+    is no plain file, such as a pipe or a terminal, cannot be moved: it is written into.
 
     Parameters
     ----------
     path : Path
-        In a folder that is there.
+        In a folder that is there. A link stays, and what it leads to is replaced.
 
     Yields
     ------
@@ -30,11 +38,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     OSError
         If it cannot be written. The old file, if there is one, is untouched.
     """
+    path = Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    unfinished = path.with_name(path.name + ".part")
+    if path.exists() and not path.is_file():
+        with open(path, "wb") as file:
+            yield file
+        return
+    # A name of its own, for another process may write the same file.
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        with open(unfinished, "wb") as file:
+        with open(unfinished, "xb") as file:
             yield file
             file.flush()
             # On the disk, before the name says so.
@@ -44,6 +58,40 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         # After Ctrl-C, too.
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep a folder, if it is there, from other processes that ask for it in this way.
+
+    What a process that was killed left unfinished in it is removed.
+
+    Raises
+    ------
+    UserError
+        If another process has it.
+    """
+    if not folder.is_dir():
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{folder}: another training is at work here: wait for it, or choose another "
+                "--output"
+            ) from None
+        except OSError:
+            # A file system that knows no locks.
+            pass
+        for left in folder.glob(f"*{UNFINISHED}"):
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        # The lock goes with it.
+        os.close(handle)
 
 
 def cache_folder() -> Path:

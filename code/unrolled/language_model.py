@@ -64,6 +64,11 @@ class LanguageModel:
         remembered is not what the rule and the layers keep.
     """
 
+    #: What draws the parameters, and what makes states of the words that were looked up. Another
+    #: kind of model brings its own.
+    initialize = staticmethod(initialize)
+    unroll = staticmethod(unroll)
+
     def __init__(
         self,
         settings: Settings,
@@ -79,11 +84,13 @@ class LanguageModel:
         self._compiled: dict[tuple, Callable[..., Any]] = {}
         self._carried: dict[tuple[str, int], list[Any]] = {}
 
-        start = dict(parameters or initialize(settings, seed))
+        fresh = self.initialize(settings, seed)
+        self._shapes = {name: value.shape for name, value in fresh.items()}
+        start = dict(fresh if parameters is None else parameters)
         remembered = {name: start.pop(name) for name in list(start) if "/" in name}
         self._check_parameters(start)
         self.parameters = {
-            name: compute.shared(start[name], name) for name in self._shapes()
+            name: compute.shared(start[name], name) for name in self._shapes
         }
         self._restore_states(remembered)
         self.memory: Memory = {
@@ -92,35 +99,25 @@ class LanguageModel:
         if self.memory:
             self._check_memory()
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        """The parameters' names and shapes, as the settings have them."""
-        fresh = initialize(self.settings)
-        return {name: value.shape for name, value in fresh.items()}
-
     def _check_parameters(self, values: Mapping[str, np.ndarray]) -> None:
         """Compare what was given as parameters with what the settings say."""
         found = {name: np.shape(value) for name, value in values.items()}
-        if found != self._shapes():
-            raise ValueError(f"parameters {found}: expected {self._shapes()}")
+        if found != self._shapes:
+            raise ValueError(f"parameters {found}: expected {self._shapes}")
 
     def _restore_states(self, remembered: dict[str, np.ndarray]) -> None:
         """Take the carried states of training out of what :meth:`remembered` gave."""
-        count, H, start = (
-            len(self.start(1)),
-            self.settings.hidden,
-            "states of training/",
-        )
-        for name in [name for name in remembered if name.startswith(start)]:
-            shape = np.shape(values := remembered.pop(name))
-            if len(shape) != 3 or (name, *shape) != (
-                f"{start}{shape[1]}",
-                count,
-                shape[1],
-                H,
-            ):
-                B = name.removeprefix(start)
-                raise ValueError(f"{name} {shape}: expected ({count}, {B}, {H})")
-            for state, value in zip(self._states("training", shape[1]), values):
+        prefix, count = "states of training/", len(self.start(1))
+        for name in [name for name in remembered if name.startswith(prefix)]:
+            values, B = remembered.pop(name), name.removeprefix(prefix)
+            found, expected = (
+                np.shape(values),
+                f"({count}, {B}, {self.settings.hidden})",
+            )
+            # B is a word, whatever word a file may hold: the shapes are compared as text.
+            if str(found) != expected:
+                raise ValueError(f"{name} {found}: expected {expected}")
+            for state, value in zip(self._states("training", found[1]), values):
                 compute.assign(state, value)
 
     def _check_memory(self) -> None:
@@ -154,7 +151,9 @@ class LanguageModel:
         seed, parameters
             As for the model, and nothing else among the parameters.
         """
-        start = initialize(self.settings, seed) if parameters is None else parameters
+        start = (
+            self.initialize(self.settings, seed) if parameters is None else parameters
+        )
         self._check_parameters(start)
         self.set_values(start)
         self.seed, self.steps = seed, 0
@@ -253,7 +252,9 @@ class LanguageModel:
         ]
         states = self._states("training", B)
         rows = look_up(self.parameters, x)
-        s, end = unroll(self.settings, self.parameters, rows, states, 1 - start, masks)
+        s, end = self.unroll(
+            self.settings, self.parameters, rows, states, 1 - start, masks
+        )
         loss = mean_loss(word_losses(self.parameters, s, y), mask)
         parameters = dict(self.parameters)
         if self._moves_rows():
@@ -274,20 +275,24 @@ class LanguageModel:
         x, y, mask, start = batch = self._batch(T, B)
         states = self._states("measuring", B)
         rows = look_up(self.parameters, x)
-        s, end = unroll(self.settings, self.parameters, rows, states, 1 - start)
+        s, end = self.unroll(self.settings, self.parameters, rows, states, 1 - start)
         losses = word_losses(self.parameters, s, y) * mask
-        return compute.function(batch, losses, zip(states, end), **self.compiler)
+        return compute.function(
+            batch, losses, zip(states, end), soon=True, **self.compiler
+        )
 
     def _build_read(self, B: int) -> Callable[..., Any]:
         words = pt.tensor("words", dtype="int32", shape=(B,))
         states = [pt.matrix("s", shape=s.shape) for s in self.start(B)]
         rows = look_up(self.parameters, words[None, :])
-        s, end = unroll(self.settings, self.parameters, rows, states, pt.ones((1, B)))
+        s, end = self.unroll(
+            self.settings, self.parameters, rows, states, pt.ones((1, B))
+        )
         log_probabilities = pt.special.log_softmax(
             scores(self.parameters, s[0]), axis=1
         )
         return compute.function(
-            [words, *states], [log_probabilities, *end], **self.compiler
+            [words, *states], [log_probabilities, *end], soon=True, **self.compiler
         )
 
 

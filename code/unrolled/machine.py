@@ -51,10 +51,27 @@ def device() -> str:
     wanted = wish("UNROLLED_DEVICE", DEVICES)
     if wanted == "cpu":
         return "cpu"
-    found = "gpu" if jax.default_backend() in ("gpu", "cuda", "rocm") else "cpu"
+    found = "gpu" if _backend() in ("gpu", "cuda", "rocm") else "cpu"
     if wanted == "gpu" and found == "cpu":
         raise _no_gpu("UNROLLED_DEVICE=gpu")
     return found
+
+
+def _backend() -> str:
+    """What JAX computes on, which its own ``JAX_PLATFORMS`` may prescribe.
+
+    Raises
+    ------
+    UserError
+        If there is none such.
+    """
+    try:
+        return jax.default_backend()
+    except (RuntimeError, AssertionError) as error:
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        raise UserError(
+            f"JAX_PLATFORMS={asked}: JAX finds no such device: unset it, or install what it needs"
+        ) from error
 
 
 def _no_gpu(wanted: str) -> UserError:
@@ -77,6 +94,7 @@ def jax_device(name: str | None = None) -> jax.Device:
     UserError
         If there is no such device.
     """
+    _backend()
     try:
         return jax.devices(name or device())[0]
     except RuntimeError as error:

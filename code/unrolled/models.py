@@ -26,6 +26,7 @@ class Epoch:
     epoch: int
     """Its number, from 1 on."""
     learning_rate: float
+    """In its middle."""
     loss: float
     """Of the training text, in nats per word, while the model learned."""
     validation: float
@@ -109,10 +110,12 @@ class Trained:
         checkpoint.save(path, arrays, about)
 
 
-def start(corpus: Corpus, options: Options) -> Trained:
+def start(
+    corpus: Corpus, options: Options, kind: type[LanguageModel] = LanguageModel
+) -> Trained:
     """Make a model for a text: its vocabulary, and parameters drawn at random."""
     vocabulary = Vocabulary.build(corpus.train, options.model.vocabulary)
-    model = _model(options, len(vocabulary))
+    model = _model(options, len(vocabulary), kind=kind)
     return Trained(
         model, vocabulary, options, corpus.source, corpus.fingerprint, State()
     )
@@ -150,7 +153,10 @@ def load(path: Path, to_go_on: bool = False) -> Trained:
         If there is no such file, or it holds no model; or it is to go on, and was begun by a
         version that laid the text out in another way.
     """
-    path = path / "best.npz" if path.is_dir() else path
+    if path.is_dir():
+        # Before the end of the first epoch there is no best.
+        names = ("best.npz", "last.npz")
+        path /= next((name for name in names if (path / name).exists()), names[0])
     arrays, about = checkpoint.load(path)
     if to_go_on and about["version"] < 3:
         raise UserError(
@@ -170,7 +176,8 @@ def load(path: Path, to_go_on: bool = False) -> Trained:
             _model(options, len(vocabulary), arrays),
             vocabulary,
             options,
-            Source(**about["source"]),
+            # Lines were not told apart once.
+            Source(**{"lines": False, **about["source"]}),
             about["fingerprint"],
             State(**about["state"], history=history),
         )
@@ -179,12 +186,13 @@ def load(path: Path, to_go_on: bool = False) -> Trained:
 
 
 def _model(
-    options: Options, C: int, arrays: dict[str, np.ndarray] | None = None
+    options: Options,
+    C: int,
+    arrays: dict[str, np.ndarray] | None = None,
+    kind: type[LanguageModel] = LanguageModel,
 ) -> LanguageModel:
     settings = fields.changed(options.model, vocabulary=C)
-    return LanguageModel(
-        settings, arrays, options.seed, options.clip, options.optimizer
-    )
+    return kind(settings, arrays, options.seed, options.clip, options.optimizer)
 
 
 def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:

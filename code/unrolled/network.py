@@ -154,6 +154,33 @@ def gradients(
     )
 
 
+def step(
+    parameters: Parameters,
+    X: np.ndarray,
+    y: np.ndarray,
+    learning_rate: float,
+    regularization: float = 0.0,
+) -> Parameters:
+    """Take one step of gradient descent, against the slope of the mean loss.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Where to start. They are not changed.
+    X, y, regularization
+        As for :func:`loss`.
+    learning_rate : float
+        The step's length per unit of slope.
+
+    Returns
+    -------
+    :class:`Parameters`
+        Where the step ends.
+    """
+    slopes = gradients(parameters, X, y, regularization)
+    return Parameters(*(p - learning_rate * g for p, g in zip(parameters, slopes)))
+
+
 def train(
     parameters: Parameters,
     X: np.ndarray,
@@ -166,12 +193,8 @@ def train(
 
     Parameters
     ----------
-    parameters : Parameters
-        Where to start. They are not changed.
-    X, y, regularization
-        As for :func:`loss`.
-    learning_rate : float
-        The step's length per unit of slope of the mean loss.
+    parameters, X, y, learning_rate, regularization
+        As for :func:`step`.
     passes : int
         The number of steps.
 
@@ -181,10 +204,7 @@ def train(
         The parameters after each pass.
     """
     for _ in range(passes):
-        slopes = gradients(parameters, X, y, regularization)
-        parameters = Parameters(
-            *(p - learning_rate * g for p, g in zip(parameters, slopes))
-        )
+        parameters = step(parameters, X, y, learning_rate, regularization)
         yield parameters
 
 

@@ -1,6 +1,7 @@
 """Look inside a trained language model: its states, its gates, its gradients, its word vectors.
 
-T steps of B sequences, H hidden units. All functions are for models of one recurrent layer.
+T steps of B sequences, H hidden units. :func:`states` are those of the last layer; the other
+functions that take a model are for one recurrent layer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytensor.tensor as pt
 
 from unrolled import compute
 from unrolled.cells import CELLS
+from unrolled.intervals import bootstrap
 from unrolled.language_model import LanguageModel
 from unrolled.layers import look_up, unroll, word_losses
 
@@ -85,16 +87,31 @@ def error_by_distance(model: LanguageModel, x: np.ndarray, y: np.ndarray) -> np.
         By the distance from the last step, from 0 on: the geometric mean over the B sequences of
         the gradient's length.
     """
-    T, B = x.shape
-    cell, p = CELLS[model.settings.cell], model.parameters
-    words = pt.tensor("x", dtype="int32", shape=(T, B))
-    nudges = [pt.zeros((T, B, model.settings.hidden)) for _ in range(cell.states)]
+    return distance_probe(model, *x.shape)(x, y)
+
+
+def distance_probe(
+    model: LanguageModel, T: int, B: int
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """:func:`error_by_distance` of a model, compiled once for texts of one shape.
+
+    It follows the model's parameters, whatever values they are given afterwards.
+    """
+    p = model.parameters
+    words, following = (pt.tensor(n, dtype="int32", shape=(T, B)) for n in "xy")
+    count = CELLS[model.settings.cell].states
+    nudges = [pt.zeros((T, B, model.settings.hidden)) for _ in range(count)]
     trace = _nudged(model, look_up(p, words), nudges)
-    last = pt.constant(y[-1:].astype("int32"))
-    loss = word_losses(p, trace[0][-1:], last).sum()
-    found = compute.function([words], pytensor.grad(loss, nudges))(x)
-    squares = sum((np.asarray(g, np.float64) ** 2).sum(axis=2) for g in found)
-    return np.exp(0.5 * np.log(squares).mean(axis=1))[::-1]
+    loss = word_losses(p, trace[0][-1:], following[-1:]).sum()
+    slopes = pytensor.grad(loss, nudges)
+    compiled = compute.function([words, following], slopes, soon=True)
+
+    def measure(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        found = compiled(x, y)
+        squares = sum((np.asarray(g, np.float64) ** 2).sum(axis=2) for g in found)
+        return np.exp(0.5 * np.log(squares).mean(axis=1))[::-1]
+
+    return measure
 
 
 def _nudged(model: LanguageModel, rows: Any, nudges: list[Any]) -> list[Any]:
@@ -142,6 +159,61 @@ def tell_tale_units(
         unit = int(np.abs(r).argmax())
         found[name] = unit, float(r[unit])
     return found
+
+
+def read_out(
+    s: np.ndarray, feature: np.ndarray, new_s: np.ndarray, new_feature: np.ndarray
+) -> float:
+    """How well a linear function of all units follows a feature in new text: a linear probe.
+
+    Parameters
+    ----------
+    s : array of shape (N, H)
+        States, to which the function is fitted by least squares.
+    feature : array of shape (N,)
+    new_s, new_feature : arrays of shape (M, H) and (M,)
+        Where it is tried.
+
+    Returns
+    -------
+    float
+        Pearson's correlation of the function's values and the new feature.
+
+    References
+    ----------
+    Alain and Bengio (2016), "Understanding intermediate layers using linear classifier probes".
+    """
+    with_constant, new = (np.insert(one, 0, 1, axis=1) for one in (s, new_s))
+    line, *_ = np.linalg.lstsq(with_constant, feature, rcond=None)
+    return float(np.corrcoef(new @ line, new_feature)[0, 1])
+
+
+def mean_where(
+    values: np.ndarray, chosen: np.ndarray, block: int = 1000
+) -> tuple[float, float, float]:
+    """The mean of some values of a text, and its bootstrap interval over blocks of the text.
+
+    Parameters
+    ----------
+    values : array of shape (N,)
+    chosen : bool array of shape (N,)
+        Which of them count; one at least.
+    block : int
+        How many neighboring values are drawn together, since they depend on each other.
+
+    Returns
+    -------
+    mean, low, high : float
+    """
+    at = np.flatnonzero(chosen)
+    size = len(values) // block + 1
+    counts = np.bincount(at // block, minlength=size)
+    sums = np.bincount(at // block, values[at], size)
+
+    def mean(sums: np.ndarray, counts: np.ndarray) -> float:
+        return float(sums.sum() / max(counts.sum(), 1))
+
+    return mean(sums, counts), *bootstrap(mean, sums, counts, draws=300)
 
 
 def neighbors(table: np.ndarray, word: int, count: int = 5) -> np.ndarray:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unrolled import budget, fields, models, shakespeare, training
+import numpy as np
+
+from unrolled import budget, fields, models, shakespeare, sweep, training
+from unrolled.cells import CELLS
 from unrolled.corpus import Corpus
 from unrolled.errors import UserError
 from unrolled.files import cache_folder
@@ -20,8 +24,20 @@ def plays() -> Corpus:
 
 
 def dialogue() -> Corpus:
-    """The plays, as characters: speeches, each after a line with its speaker's name."""
-    return every(shakespeare.load("character"), budget.choose(smoke=100, cpu=6, gpu=1))
+    """The plays, as characters: speeches, each after a line with its speaker's name.
+
+    On a CPU the first sixth is for training, and little under ``smoke``. Speeches that follow
+    each other stay together.
+    """
+    text = shakespeare.load("character")
+    share = budget.choose(smoke=100, cpu=6, gpu=1)
+    others = budget.choose(smoke=100, cpu=1, gpu=1)
+    return text._replace(
+        train=text.train[: len(text.train) // share],
+        validation=text.validation[: len(text.validation) // others],
+        test=text.test[: len(text.test) // others],
+        fingerprint=f"{text.fingerprint}, the first 1 in {share}",
+    )
 
 
 def every(text: Corpus, step: int) -> Corpus:
@@ -39,44 +55,101 @@ def options(**changes: Any) -> Options:
     """How chapter 4 trains its language model, as far as the budget goes, but for the changes."""
     tiny = Settings(vocabulary=500, hidden=16, embedding=16)
     start = budget.choose(
-        smoke=Options(tiny, epochs=2),
-        cpu=fields.changed(Options(), vocabulary=2500, epochs=6),
-        gpu=Options(batch=256, window=24, epochs=20),
+        smoke=Options(tiny, epochs=2, optimizer="adam"),
+        cpu=fields.changed(Options(), vocabulary=2500, epochs=4, optimizer="adam"),
+        gpu=Options(batch=256, window=24, epochs=20, optimizer="adam"),
     )
     return fields.changed(start, **changes)
 
 
-def variants() -> dict[str, Options]:
-    """The models of chapter 6: cells, then tricks, each added to those before."""
-    epochs = budget.choose(smoke=2, cpu=3, gpu=20)
-    plain = options(epochs=epochs, optimizer="rmsprop")
-    gru = fields.changed(plain, cell="gru")
-    adam = fields.changed(gru, optimizer="adam")
-    tied = fields.changed(adam, tied=True)
-    share = budget.choose(smoke=0.2, cpu=0.2, gpu=0.4)
-    found = {
-        "RNN": plain,
-        "GRU": gru,
-        "LSTM": fields.changed(plain, cell="lstm"),
-        "GRU, two layers": fields.changed(gru, layers=2),
-        "GRU + Adam": adam,
-        "GRU + Adam, tied": tied,
-        "GRU + Adam, tied, dropout": fields.changed(tied, dropout=share),
+def count(settings: Settings) -> int:
+    """How many parameters a model with an embedding has."""
+    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
+    cell = CELLS[settings.cell]
+    inputs = [D] + [H] * (settings.layers - 1)
+    layers = sum(cell.gates * H * (n + H) + len(cell.biases) * H for n in inputs)
+    return C * D + (0 if settings.tied else C * H) + C + layers
+
+
+def as_large_as(settings: Settings, **changes: Any) -> Settings:
+    """The settings with changes, and so many units that the size stays as it was."""
+    size = count(settings)
+    others = (
+        fields.changed(settings, **changes, hidden=H)
+        for H in range(2, 2 * settings.hidden)
+    )
+    return min(others, key=lambda other: abs(count(other) - size))
+
+
+def gru() -> Options:
+    """The GRU of chapter 6, of which its other models of words are changes."""
+    settings = budget.choose(
+        smoke=Settings(300, 12, 12, "gru"),
+        cpu=Settings(1000, 64, 64, "gru"),
+        gpu=Settings(8000, 256, 256, "gru"),
+    )
+    laid_out = budget.choose(smoke={}, cpu={}, gpu={"batch": 256, "window": 24})
+    epochs = budget.choose(smoke=2, cpu=4, gpu=6)
+    return Options(settings, epochs=epochs, optimizer="rmsprop", **laid_out)
+
+
+def cells() -> dict[str, Options]:
+    """The four networks that chapter 6 compares: of one size, each at its best rate."""
+    same = gru()
+    changes = {
+        "RNN": {"cell": "rnn"},
+        "GRU": {},
+        "LSTM": {"cell": "lstm"},
+        "GRU, two layers": {"layers": 2},
     }
-    size = {"hidden": 512, "embedding": 512, "layers": 2}
-    large = fields.changed(tied, **size, dropout=0.5, epochs=30)
-    more = {"GRU, two layers of 512, all tricks": large}
-    return found | budget.choose(smoke={}, cpu={}, gpu=more)
+    return _at_best_rates({
+        name: replace(same, model=as_large_as(same.model, **change))
+        for name, change in changes.items()
+    })  # fmt: skip
+
+
+def tricks() -> dict[str, Options]:
+    """All tricks of chapter 6 together, each of them left out, and none; each at its best rate.
+
+    Dropout is among them on the ``gpu`` budget, whose networks are large; elsewhere it is added.
+    """
+    among = budget.choose(smoke=False, cpu=False, gpu=True)
+    share = budget.choose(smoke=0.2, cpu=0.2, gpu=0.3)
+    everything = fields.changed(
+        gru(), optimizer="adam", tied=True, dropout=share if among else 0.0
+    )
+    other = fields.changed(everything, dropout=0.0 if among else share)
+    found = {
+        "all tricks": everything,
+        "RMSProp in place of Adam": fields.changed(everything, optimizer="rmsprop"),
+        "two tables": fields.changed(everything, tied=False),
+        "no dropout" if among else "all, and dropout": other,
+        "none of them": gru(),
+    }
+    return _at_best_rates(found)
+
+
+def _at_best_rates(models: dict[str, Options]) -> dict[str, Options]:
+    """The same models, each with the best rate of the sweep, if it was among those swept."""
+    swept = sweep.kept(budget.name())["perplexities"]
+    best = {
+        name: float(min(found, key=lambda rate: np.mean(found[rate])))
+        for name, found in swept.items()
+    }
+    return {
+        name: replace(options, learning_rate=best.get(name))
+        for name, options in models.items()
+    }
 
 
 def characters() -> Options:
-    """How chapter 6 trains its model of characters."""
+    """How chapter 6 trains its model of characters: the text is read as one, play after play."""
     start = budget.choose(
-        smoke=Options(Settings(60, 16, 8), batch=8, epochs=1),
-        cpu=Options(Settings(90, 128, 32), window=100, epochs=3),
-        gpu=Options(Settings(90, 256, 64), window=100, batch=128, epochs=20),
+        smoke=Options(Settings(60, 16, 8), batch=8, epochs=1, window=50),
+        cpu=Options(Settings(90, 128, 32), window=64, epochs=3),
+        gpu=Options(Settings(90, 240, 64, layers=2), window=100, batch=128, epochs=12),
     )
-    return fields.changed(start, cell="gru", optimizer="adam")
+    return fields.changed(start, cell="gru", optimizer="adam", carry=True)
 
 
 def folder(name: str = "rnn-language-model") -> Path:

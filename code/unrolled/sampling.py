@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unrolled.corpus import words_of
+from unrolled import spacing
 from unrolled.language_model import LanguageModel
 from unrolled.probability import perplexity, softmax
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
@@ -20,7 +20,7 @@ TOGETHER = 64
 
 
 def tokenize(text: str, level: str = "word", lower: bool = False) -> Sequence[str]:
-    """Split a sentence into the tokens that models are trained on.
+    """Split a sentence into the tokens that models are trained on: see :mod:`unrolled.spacing`.
 
     Parameters
     ----------
@@ -30,16 +30,22 @@ def tokenize(text: str, level: str = "word", lower: bool = False) -> Sequence[st
         Turn capitals into small letters.
     """
     text = text.lower() if lower else text
-    return words_of(text) if level == "word" else text
+    return spacing.cut(text) if level == "word" else text
 
 
-def detokenize(tokens: Sequence[str], level: str = "word") -> str:
-    """Join tokens to text, with blanks where they belong."""
+def detokenize(tokens: Sequence[str], level: str = "word", start: int = 0) -> str:
+    """Join tokens to text, with blanks where they belong.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+    level : {"word", "character"}
+    start : int
+        So many tokens are left out, such as a prompt's, but not the blank that follows them.
+    """
     if level == "character":
-        return "".join(tokens)
-    from nltk.tokenize.treebank import TreebankWordDetokenizer
-
-    return TreebankWordDetokenizer().detokenize(tokens)
+        return "".join(tokens[start:])
+    return spacing.join(tokens, start)
 
 
 def distribution(
@@ -124,7 +130,7 @@ def generate(
     count : int
         How many sentences.
     prompt : sequence of str
-        The words that each begins with; they are part of the result.
+        The tokens that each begins with; they are part of the result.
     temperature, top_k, top_p
         As for :func:`distribution`.
     longest : int
@@ -135,10 +141,10 @@ def generate(
     Returns
     -------
     list of lists of str
-        Each sentence's words. The end is not among them.
+        Each sentence's tokens, for :func:`detokenize`. The end is not among them.
     """
     random = np.random.default_rng(seed)
-    start = [START, *vocabulary.encode(prompt)]
+    start = [START, *vocabulary.encode(_learned(prompt, vocabulary))]
     steps = longest - len(prompt)
 
     def choose(log_probabilities: np.ndarray) -> np.ndarray:
@@ -149,6 +155,12 @@ def generate(
         B = min(TOGETHER, count - first)
         written += _write_together(model, start, B, steps, choose)
     return [[*prompt, *vocabulary.decode(words)] for words in written]
+
+
+def _learned(sentence: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """A sentence without the signs for blanks that a model has never met."""
+    signs = [sign for sign in spacing.SIGNS if sign not in vocabulary]
+    return [token for token in sentence if token not in signs]
 
 
 def _write_together(
@@ -178,11 +190,11 @@ def _write_together(
 class Score(NamedTuple):
     """How a language model takes a sentence."""
 
-    #: The sentence's words, as given, and the end.
+    #: The sentence's words, as given but for signs for blanks, and the end.
     words: list[str]
     #: Whether each is in the vocabulary. Where not, the surprise is that of *some* unknown word.
     known: list[bool]
-    #: The surprise at each, :math:`-\\log o_{t, y_t}`, in nats.
+    #: The surprise at each, :math:`-\\log o_{t, y_t}`, in nats; of a sign and its word together.
     surprises: list[float]
 
     @property
@@ -206,14 +218,14 @@ def score(
     model : LanguageModel
     vocabulary : Vocabulary
     sentences : iterable of sequences of str
-        Each a sentence's words, none or more.
+        Each a sentence's tokens, none or more.
 
     Returns
     -------
     list of Score
         In the order of the sentences.
     """
-    sentences = list(sentences)
+    sentences = [_learned(sentence, vocabulary) for sentence in sentences]
     scores = []
     for first in range(0, len(sentences), TOGETHER):
         scores += _score_together(
@@ -236,11 +248,23 @@ def _score_together(
         log_probabilities, states = model.read(reading, states)
         reading = words[t]
         surprises[t] = -np.asarray(log_probabilities)[np.arange(B), reading]
+    end = vocabulary.decode([END])[0]
+    known = words != UNKNOWN
     return [
-        Score(
-            [*sentence, vocabulary.decode([END])[0]],
-            [*(words[: len(sentence), i] != UNKNOWN).tolist(), True],
-            surprises[: len(sentence) + 1, i].tolist(),
-        )
+        _by_word([*sentence, end], known[:, i].tolist(), surprises[:, i].tolist())
         for i, sentence in enumerate(sentences)
     ]
+
+
+def _by_word(
+    tokens: list[str], known: Sequence[bool], surprises: Sequence[float]
+) -> Score:
+    """The score of each word of a sentence, that of a sign before it included."""
+    score, surprise = Score([], [], []), 0.0
+    for token, is_known, at_token in zip(tokens, known, surprises):
+        surprise += at_token
+        if token not in spacing.SIGNS:
+            for part, value in zip(score, (token, is_known, surprise)):
+                part.append(value)
+            surprise = 0.0
+    return score

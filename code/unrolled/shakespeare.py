@@ -63,7 +63,8 @@ def load(level: str = "word", lower: bool = False) -> Corpus:
         If ``level`` is another word.
     """
     source = Source(level=level, lower=lower)
-    mark = corpus.fingerprint(SHAKESPEARE.read_bytes(), level, lower, VALIDATION, TEST)
+    cut = corpus.CUTS[level]
+    mark = corpus.fingerprint(SHAKESPEARE.read_bytes(), cut, lower, VALIDATION, TEST)
     return corpus.assemble(source, mark, lambda: _speeches_by_part(level))
 
 

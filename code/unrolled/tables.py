@@ -59,28 +59,28 @@ class Table:
     def _repr_html_(self) -> str:
         """The table as HTML, for pages and notebooks."""
         head = "".join(
-            f"<th{kind} scope='col'>{html.escape(text)}</th>" if text else "<td></td>"
+            f'<th{kind} scope="col">{html.escape(text)}</th>' if text else "<td></td>"
             for text, kind in zip(self.heads, self._kinds())
         )
         body = "".join(
             self._row(row, i == self.best) for i, row in enumerate(self.rows)
         )
         return (
-            "<table class='docutils results'>"
+            '<table class="docutils results">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
     def _kinds(self) -> list[str]:
-        return [" class='number'" if right else "" for right in self.right]
+        return [' class="number"' if right else "" for right in self.right]
 
     def _row(self, row: list[str], best: bool) -> str:
         name, *cells = map(html.escape, row)
-        name += " <span class='best'>best</span>" if best else ""
+        name += ' <span class="best">best</span>' if best else ""
         others = "".join(
             f"<td{kind}>{cell}</td>" for cell, kind in zip(cells, self._kinds()[1:])
         )
-        mark = " class='best'" if best else ""
-        return f"<tr{mark}><th scope='row'>{name}</th>{others}</tr>"
+        mark = ' class="best"' if best else ""
+        return f'<tr{mark}><th scope="row">{name}</th>{others}</tr>'
 
 
 def show(

@@ -6,7 +6,8 @@ heart. Classes are numbered from 0; a mask says at which steps an answer counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,17 +71,91 @@ def recall(
     return Batch.apart(x, y, mask)
 
 
+#: A loss below this, as a mean over so many steps, says that a task is learned.
+LEARNED, OVER = 0.05, 50
+
+
 def learn(
     model: LanguageModel,
     make_batch: Callable[[np.random.Generator], Batch],
     steps: int,
     learning_rate: float = 1.0,
     seed: int = 0,
+    enough: float = 0.0,
 ) -> np.ndarray:
-    """Train a model on fresh batches; the loss before each step: (steps,)."""
-    random = np.random.default_rng(seed)
-    losses = [model.step(make_batch(random), learning_rate) for _ in range(steps)]
+    """Train a model on fresh batches, until the last losses are below ``enough`` or for all steps.
+
+    Returns
+    -------
+    array of shape (steps taken,)
+        The loss before each step, in nats.
+    """
+    random, losses = np.random.default_rng(seed), []
+    for step in range(1, steps + 1):
+        losses.append(model.step(make_batch(random), learning_rate))
+        # Now and then: to look at a loss is to wait for it.
+        if step % OVER == 0 and np.mean(losses[-OVER:]) < enough:
+            break
     return np.array(losses)
+
+
+class Trial(NamedTuple):
+    """How one training went."""
+
+    #: Before each step that was taken, in nats.
+    losses: np.ndarray
+    #: Of the answers to new sequences.
+    share_right: float
+    #: At the end, by name.
+    parameters: dict[str, np.ndarray]
+
+    @property
+    def learned(self) -> bool:
+        """Whether the last losses are below :data:`LEARNED`."""
+        return bool(self.losses[-OVER:].mean() < LEARNED)
+
+
+def trials(
+    model: LanguageModel,
+    make_batch: Callable[..., Batch],
+    steps: int,
+    learning_rate: float,
+    seeds: Iterable[int] = range(5),
+    change: Callable[[dict[str, np.ndarray]], None] | None = None,
+) -> list[Trial]:
+    """Train one model again and again, from other weights and on other data.
+
+    A training that has learned its task ends there.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        Of any cell; compiled once, it starts anew from each seed.
+    make_batch : callable
+        From a generator, and perhaps a number of sequences B, to a batch: ``partial(echo, 6)``.
+    steps : int
+        The most that a training may take.
+    learning_rate : float
+    seeds : iterable of int
+    change : callable, optional
+        Changes the parameters that a seed has drawn, in place, before the first step.
+
+    Returns
+    -------
+    list of Trial
+        One for each seed. All answer the same new sequences.
+    """
+    results = []
+    for seed in seeds:
+        parameters = model.initialize(model.settings, seed)
+        if change:
+            change(parameters)
+        model.restart(seed, parameters)
+        losses = learn(model, make_batch, steps, learning_rate, seed, LEARNED)
+        # No training draws from this seed.
+        test = make_batch(np.random.default_rng(99), B=500)
+        results.append(Trial(losses, share_right(model, test), model.values()))
+    return results
 
 
 def share_right(model: LanguageModel, batch: Batch) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from unrolled import corpus, documents, shakespeare
@@ -25,12 +26,22 @@ def load(source: Source) -> Corpus:
         return shakespeare.load(source.level, source.lower)
     path = Path(source.source)
     content = documents.read_bytes(path)
-    column = documents.is_csv(path) and source.column
+    if documents.is_table(path):
+        reading: str | bool = source.column
+
+        def read() -> list[str]:
+            return documents.of_table(path, content, source.column, source.encoding)
+    else:
+        string = documents.decode(path, content, source.encoding)
+        lines = source.lines
+        if lines is None:
+            lines = documents.one_a_line(string)
+        source, reading = replace(source, lines=lines), "lines" if lines else False
+
+        def read() -> list[str]:
+            return documents.of_text(string, lines)
+
     mark = corpus.fingerprint(
-        content, source.level, source.lower, source.encoding, column
+        content, corpus.CUTS[source.level], source.lower, source.encoding, reading
     )
-    return corpus.assemble(
-        source,
-        mark,
-        lambda: [documents.split(path, content, source.column, source.encoding)],
-    )
+    return corpus.assemble(source, mark, lambda: [read()])

@@ -160,14 +160,7 @@ def _back(
         if not isinstance(slope.type, DisconnectedType)
     ]
 
-    known = [variable.type() for variable in one.products]
-    errors = [variable.type() for variable in one.after]
-    inner = [*one.before, one.a, one.keep, *one.products, *one.weights[1:]]
-    cost = sum((state * error).sum() for state, error in zip(one.after, errors))
-    gradients = graph_replace(
-        pytensor.grad(cost, inner, consider_constant=[one.weights[0]]),
-        dict(zip(one.products, known)),
-    )
+    names, gradients = _one_step_back(one)
 
     def backward(*given: Any) -> list[Any]:
         over, rest = given[: 2 + n + m], given[2 + n + m :]
@@ -175,16 +168,14 @@ def _back(
         error = list(rest[:n])
         for k, slope in zip(own, from_outside):
             error[k] = error[k] + slope
-        names = [one.a, one.keep, *one.before, *known, *errors, *one.weights]
-        return graph_replace(
-            gradients, dict(zip(names, [*over, *error, *rest[n:]])), strict=False
-        )
+        values = dict(zip(names, [*over, *error, *rest[n:]]))
+        return graph_replace(gradients, values, strict=False)
 
     over = [a, keep, *before, *products, *(slopes[k] for k in own)]
     found = _scan(
         backward,
         [trace[::-1] for trace in over],
-        [*map(pt.zeros_like, start), *[None] * (len(inner) - n)],
+        [*map(pt.zeros_like, start), *[None] * (len(gradients) - n)],
         weights,
     )
     found = [trace[::-1] for trace in found]
@@ -192,6 +183,23 @@ def _back(
     of_W = _sum_over_time(one, lefts, found[n + 2 : n + 2 + m], weights[0])
     of_inside = [trace.sum(axis=0) for trace in found[n + 2 + m :]]
     return [*found[n : n + 2], *of_start, of_W, *of_inside]
+
+
+def _one_step_back(one: Step) -> tuple[list[Any], list[Any]]:
+    """A step's gradients, with the products as if they were given; and what they start from.
+
+    They are those of the states before it, of a, of keep, of each product and of the biases
+    inside. They start from a, keep, the states before, the products, the errors of the states
+    after, W and the biases.
+    """
+    known = [variable.type() for variable in one.products]
+    errors = [variable.type() for variable in one.after]
+    inner = [*one.before, one.a, one.keep, *one.products, *one.weights[1:]]
+    cost = sum((state * error).sum() for state, error in zip(one.after, errors))
+    found = pytensor.grad(cost, inner, consider_constant=[one.weights[0]])
+    gradients = graph_replace(found, dict(zip(one.products, known)))
+    names = [one.a, one.keep, *one.before, *known, *errors, *one.weights]
+    return names, gradients
 
 
 def _sum_over_time(one: Step, lefts: list[Any], deltas: list[Any], W: Any) -> Any:

@@ -151,6 +151,11 @@ class Trainer:
             learning_rate=self.options.first_learning_rate,
         )
 
+    def _rate(self, epochs: float) -> float:
+        """The learning rate after so many epochs."""
+        share = schedule(epochs / self.options.epochs)
+        return self.options.first_learning_rate * share
+
     def _train_epoch(self, interrupted: threading.Event) -> None:
         """Go through what is left of the epoch, looking up now and then."""
         state = self.state
@@ -160,8 +165,9 @@ class Trainer:
         pending: list[tuple[Any, int]] = []
         looked = saved = time.monotonic()
         for number, batch in enumerate(windows.since(state.position), state.position):
-            done = (state.epoch + (number + 0.5) / len(windows)) / self.options.epochs
-            state.learning_rate = self.options.first_learning_rate * schedule(done)
+            state.learning_rate = self._rate(
+                state.epoch + (number + 0.5) / len(windows)
+            )
             loss = self.model.step(batch, state.learning_rate)
             pending.append((loss, int(batch.mask.sum())))
             if time.monotonic() - looked < LOOK_EVERY and not interrupted.is_set():
@@ -199,7 +205,7 @@ class Trainer:
         state, best = self.state, self.state.best
         row = Epoch(
             epoch=state.epoch + 1,
-            learning_rate=state.learning_rate,
+            learning_rate=self._rate(state.epoch + 0.5),
             loss=state.total / state.words,
             validation=validation,
             seconds=state.seconds,
@@ -261,7 +267,10 @@ def fit(
     else:
         check_options(begun, options)
         if begun.fingerprint != corpus.fingerprint:
-            raise UserError(f"the text ({corpus.name}) has changed since it was begun")
+            raise UserError(
+                f"the text ({corpus.name}) has changed since it was begun, "
+                "or is cut into other words by now"
+            )
         # The file may have moved.
         begun.options, begun.source = options, corpus.source
     training, validation = (
@@ -269,8 +278,33 @@ def fit(
         for part in (corpus.train, corpus.validation)
     )
     begun.model.steps = begun.state.steps
-    Trainer(begun, training, validation, folder, save_every, quiet).run()
+    with _memory_told(options):
+        Trainer(begun, training, validation, folder, save_every, quiet).run()
     return begun
+
+
+@contextlib.contextmanager
+def _memory_told(options: Options) -> Iterator[None]:
+    """Say what to make smaller where the memory of the device does not suffice.
+
+    Raises
+    ------
+    UserError
+        If it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # XLA has no class of its own for it.
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError(
+            "not enough memory for so many words at a time: choose a smaller one",
+            batch=options.batch,
+            window=options.window,
+            vocabulary=options.model.vocabulary,
+            hidden=options.model.hidden,
+        ) from error
 
 
 def check_options(begun: Trained, options: Options) -> None:

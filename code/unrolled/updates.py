@@ -29,7 +29,7 @@ Memory = dict[str, Any]
 
 
 def gradients_of(loss: Any, parameters: Sequence[Any]) -> list[Any]:
-    """The gradients: derived from a loss, or ``loss`` itself where it is a list of them."""
+    """The gradients: of a loss, or ``loss`` itself where it is a list of them."""
     if isinstance(loss, (list, tuple)):
         return list(loss)
     return pytensor.grad(loss, list(parameters))

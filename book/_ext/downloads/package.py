@@ -101,7 +101,7 @@ def set_up(modules: list[str]) -> list[str]:
         for name in ["", *modules]
     }
     cells = [_quoted(name, source) for name, source in sources.items()]
-    for path in sorted(PACKAGE.glob("data/*.xz")):
+    for path in sorted(PACKAGE.glob("data/*")):
         if any(path.name in source for source in sources.values()):
             content = base64.b64encode(path.read_bytes()).decode()
             lines = "\n".join(textwrap.wrap(content, 1000))

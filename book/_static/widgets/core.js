@@ -109,7 +109,7 @@ window.unrolled = (() => {
       clear: () => curves.replaceChildren(),
       add: (...shapes) => curves.append(...shapes),
       curve: (points, color, dashed) => curves.append(el("path", {
-        class: `curve c${color}`, "stroke-dasharray": dashed ? "5 4" : null,
+        class: `curve ${COLORS[color]}`, "stroke-dasharray": dashed ? "5 4" : null,
         d: points.map(([a, b], i) => `${i ? "L" : "M"}${sx(a).toFixed(1)},${sy(b).toFixed(1)}`).join(""),
       })),
     };
@@ -130,6 +130,9 @@ window.unrolled = (() => {
     for (let v = Math.ceil(min / step - 1e-9) * step; v <= max + 1e-9 * step; v += step) found.push(v);
     return found;
   }
+
+  // The curves' classes, in full: the site's style sheet keeps only the names that scripts spell out.
+  const COLORS = ["c0", "c1", "c2", "c3", "c4", "c5"];
 
   return {
     widget: (name, make) => { makers[name] = make; },

@@ -18,6 +18,8 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
     return { a1, z2, p: softmax(z2) };
   }
 
+  const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+
   function softmax(z) {
     const largest = Math.max(...z), e = z.map((v) => Math.exp(v - largest));
     const sum = e.reduce((a, b) => a + b);
@@ -70,11 +72,12 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
   const model = root.model = {
     H: 0, pass: 0, parameters: null, playing: false,
     own: null, held: null, // what measure() says about the points learned from, and the new ones
-    history: [],
+    history: [], axis: null, // the direction in which hidden() looks along the plane
 
     reset(H = model.H) {
       const [W1, b1, W2, b2] = starts[sizes.indexOf(H)];
-      Object.assign(model, { H, pass: 0, parameters: { W1, b1, W2, b2 }, history: [] });
+      Object.assign(model, { H, pass: 0, parameters: { W1, b1, W2, b2 }, history: [],
+        axis: b1.map((_, h) => 1 / (h + 1)) });
       look();
     },
     train(count) {
@@ -86,6 +89,31 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
       const { W1, W2 } = model.parameters;
       const squares = [...W1, ...W2].flat().reduce((sum, w) => sum + w * w, 0);
       return measure(model.parameters, X, y).crossEntropy + lam / 2 * squares;
+    },
+    /* The points in the space of the hidden units, seen along the plane between the classes: how far
+       each lies from it, and where along it. Over √H, so that all sizes fit one picture. */
+    hidden(X) {
+      const { W2, b2 } = model.parameters, root = Math.sqrt(W2.length);
+      const w = W2.map((row) => row[1] - row[0]), length = Math.hypot(...w);
+      const across = w.map((v) => v / length);
+      const answers = X.map((x) => forward(model.parameters, x).a1);
+      const mean = across.map((_, h) => answers.reduce((sum, a) => sum + a[h] / X.length, 0));
+      const inPlane = answers.map((a) => {
+        const v = a.map((value, h) => value - mean[h]), d = dot(v, across);
+        return v.map((value, h) => value - d * across[h]);
+      });
+      // The direction of largest spread in the plane, found from the one before: it turns smoothly.
+      for (let i = 0; i < 20; i++) {
+        const next = across.map(() => 0);
+        for (const v of inPlane) {
+          const d = dot(v, model.axis);
+          v.forEach((value, h) => { next[h] += d * value; });
+        }
+        const size = Math.hypot(...next) || 1;
+        model.axis = next.map((value) => value / size);
+      }
+      return answers.map((a, n) => [
+        (dot(a, across) + (b2[1] - b2[0]) / length) / root, dot(inPlane[n], model.axis) / root]);
     },
     look,
   };
@@ -101,6 +129,9 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
   const width = 340, inside = width - 62; // what the plot's frame leaves
   const plane = plot("The points and the boundary that the network draws between the classes", x1, x2,
     { width, height: Math.round(inside * (x2.max - x2.min) / (x1.max - x1.min)) + 48 });
+  const space = plot("The answers of the hidden units, seen along the plane that separates the classes",
+    { min: -1, max: 1, label: "hidden answers: across the plane" },
+    { min: -1, max: 1, label: "along it" }, { width, height: 200 });
   const done = { min: 1, max: passes, label: "passes done", log: true };
   const losses = plot("Loss over passes", done,
     { min: 0.01, max: 10, label: "cross-entropy", log: true }, { width, height: 170 });
@@ -108,18 +139,20 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
     { min: 60, max: 100, label: "right (%)" }, { width, height: 170 });
 
   /* Circles for class 0 and triangles for class 1, all of one kind as one path. */
-  function marks(X, y, c, r) {
+  function marks(X, y, c, r, at = plane.at) {
     const one = c ? `m0,${-r}l${r},${1.8 * r}h${-2 * r}z`
                   : `m${-r},0a${r},${r} 0 1,0 ${2 * r},0a${r},${r} 0 1,0 ${-2 * r},0`;
-    return X.filter((_, n) => y[n] === c).map((x) => `M${plane.at(...x)}${one}`).join("");
+    return X.filter((_, n) => y[n] === c).map((x) => `M${at(...x)}${one}`).join("");
   }
+  // Stands out from its own shade.
+  const color = (c) => `color-mix(in srgb, var(--c${c}) 75%, currentColor)`;
+  const filled = (d, c) => el("path", { d,
+    style: `fill: ${color(c)}; stroke: var(--pst-color-background); stroke-width: 0.5` });
   const points = el("g", {});
   for (const c of [0, 1]) {
-    const color = `color-mix(in srgb, var(--c${c}) 75%, currentColor)`; // stands out from its own shade
     points.append(
-      el("path", { d: marks(shown, y_new, c, 2.2), style: `fill: none; stroke: ${color}` }),
-      el("path", { d: marks(X, y, c, 3),
-        style: `fill: ${color}; stroke: var(--pst-color-background); stroke-width: 0.5` }));
+      el("path", { d: marks(shown, y_new, c, 2.2), style: `fill: none; stroke: ${color(c)}` }),
+      filled(marks(X, y, c, 3), c));
   }
 
   // A grid over the plane: where to ask the network, and where that is in the picture.
@@ -176,6 +209,11 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
       }
     }
     plane.add(el("path", { class: "curve", d: region(f, 1, 0).edge, style: "stroke: currentColor" }), points);
+    const places = model.hidden(X);
+    space.clear();
+    space.add(el("path", { class: "curve", style: "stroke: currentColor",
+      d: `M${space.at(0, -1)}L${space.at(0, 1)}` }));
+    for (const c of [0, 1]) space.add(filled(marks(places, y, c, 2.5, space.at), c));
     for (const [picture, value] of [[losses, (m) => m.crossEntropy], [rights, (m) => 100 * m.accuracy]]) {
       picture.clear();
       if (model.history.length) {
@@ -268,11 +306,11 @@ unrolled.widget("moons", (root, { X, y, X_new, y_new, starts, eta, lam, passes }
   root.append(
     el("div", { class: "controls" }, size, play, step, again), readout,
     el("div", { class: "panels" },
-      el("div", {}, plane.node, el("p", { class: "note" },
+      el("div", {}, plane.node, space.node),
+      el("div", {}, losses.node, rights.node, el("p", { class: "note" },
         `Circles: class 0. Triangles: class 1. Filled: the ${X.length} points that it learns from. `
         + `Hollow: ${shown.length} of the ${count(X_new.length)} held-out points. `
-        + "Deep shade: the network is more than 90 % sure.")),
-      el("div", {}, losses.node, rights.node)),
+        + "Deep shade: the network is more than 90 % sure."))),
     status);
   model.reset(3);
 });

@@ -1,5 +1,6 @@
 /* The chapter's GRU, reading and writing characters. The names are those of the chapter: E, U, W, b for the
-   layer, V and c for the scores, s for the state, z and r for the gates, h for the candidate.
+   layer (U2, W2, b2 for a second one), V and c for the scores, s for the states of all layers, end to end,
+   z and r for the gates, h for the candidate.
    The weights come as bytes with scales: see unrolled.quantize. */
 "use strict";
 
@@ -22,9 +23,12 @@ unrolled.widget("writer", (root, data) => {
 
   const p = {};
   for (const [name, value] of Object.entries(data.weights)) {
-    p[name] = "bc".includes(name) ? Float32Array.from(value) : matrix(value);
+    p[name] = "bc".includes(name[0]) ? Float32Array.from(value) : matrix(value);
   }
   p.V = p.V || p.E; // tied
+  const layers = [{ U: p.U, W: p.W, b: p.b }];
+  for (let n = 2; p[`U${n}`]; n++) layers.push({ U: p[`U${n}`], W: p[`W${n}`], b: p[`b${n}`] });
+  const units = layers.length * H;
 
   /* a += x M, where a has the columns of M from `first` on. */
   function addProduct(a, x, { values, columns }, first = 0) {
@@ -45,21 +49,27 @@ unrolled.widget("writer", (root, data) => {
 
   const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 
-  /* One step: the state after one more character. */
-  function step(id, s) {
-    const a = brought[id].slice();
-    const gates = a.subarray(0, 2 * H), candidate = a.subarray(2 * H);
-    addProduct(gates, s, p.W);
-    const z = gates.subarray(0, H).map(sigmoid), r = gates.subarray(H).map(sigmoid);
-    addProduct(candidate, s.map((s_i, i) => r[i] * s_i), p.W, 2 * H);
-    return s.map((s_i, i) => (1 - z[i]) * Math.tanh(candidate[i]) + z[i] * s_i);
+  /* One step: the states after one more character. The first layer reads it, each other the one below. */
+  function step(id, before) {
+    const after = new Float32Array(units);
+    layers.forEach(({ U, W, b }, layer) => {
+      const own = [layer * H, (layer + 1) * H], s = before.subarray(...own);
+      const a = layer ? b.slice() : brought[id].slice();
+      if (layer) addProduct(a, after.subarray(own[0] - H, own[0]), U);
+      const gates = a.subarray(0, 2 * H), candidate = a.subarray(2 * H);
+      addProduct(gates, s, W);
+      const z = gates.subarray(0, H).map(sigmoid), r = gates.subarray(H).map(sigmoid);
+      addProduct(candidate, s.map((s_i, i) => r[i] * s_i), W, 2 * H);
+      after.set(s.map((s_i, i) => (1 - z[i]) * Math.tanh(candidate[i]) + z[i] * s_i), own[0]);
+    });
+    return after;
   }
 
   /* The logarithm of the probability of each character to come next. */
   function logProbabilities(s) {
-    const { values } = p.V;
+    const { values } = p.V, last = units - H;
     const scores = Array.from(p.c, (score, k) => {
-      for (let i = 0; i < H; i++) score += values[k * H + i] * s[i];
+      for (let i = 0; i < H; i++) score += values[k * H + i] * s[last + i];
       return score;
     });
     const top = Math.max(...scores);
@@ -86,13 +96,13 @@ unrolled.widget("writer", (root, data) => {
 
   /* The state after the start and some characters, and what it expects next. */
   function read(text) {
-    const s = [START, ...encode(text)].reduce((before, id) => step(id, before), new Float32Array(H));
+    const s = [START, ...encode(text)].reduce((before, id) => step(id, before), new Float32Array(units));
     return { s, logs: logProbabilities(s) };
   }
 
   /* The surprise at each character of a text and at its end, in bits, and what was likeliest there. */
   function surprises(text) {
-    let s = step(START, new Float32Array(H));
+    let s = step(START, new Float32Array(units));
     return [...encode(text), END].map((id) => {
       const logs = logProbabilities(s), best = logs.indexOf(Math.max(...logs));
       s = step(id, s);
@@ -133,12 +143,12 @@ unrolled.widget("writer", (root, data) => {
   });
 
   /* Each unit is a square, as large as the state is far from 0: filled above 0, hollow below. */
-  const across = H > 128 ? 32 : H > 16 ? 16 : 8, down = Math.ceil(H / across);
-  const cells = Array.from({ length: H }, () => el("rect", {}));
+  const across = units > 128 ? 32 : units > 16 ? 16 : 8, down = Math.ceil(units / across);
+  const cells = Array.from({ length: units }, () => el("rect", {}));
   const frame = el("rect", { width: 1, height: 1, style: "fill:none;stroke:currentColor;stroke-width:0.12" });
   const grid = el("svg", { viewBox: `-0.2 -0.2 ${across + 0.4} ${down + 0.4}`, role: "img", style: "width:100%",
-    "aria-label": `The states of the ${H} hidden units` }, ...cells, frame);
-  const unit = slider("Unit", { min: 0, max: H - 1, value: 0, show: (i) => `${i}: ${now.s[i].toFixed(2)}` },
+    "aria-label": `The states of the ${units} hidden units` }, ...cells, frame);
+  const unit = slider("Unit", { min: 0, max: units - 1, value: 0, show: (i) => `${i}: ${now.s[i].toFixed(2)}` },
     (i) => set(frame, { x: i % across, y: Math.floor(i / across) }));
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from unrolled.figures.style import COLORS, INK, MARKERS
+from unrolled.figures.style import COLORS, GRAY, INK, MARKERS
+from unrolled.intervals import wilson
 
 
 def scatter_classes(ax: Axes, X: np.ndarray, y: np.ndarray, size: float = 16) -> None:
@@ -92,6 +94,42 @@ def loss_curve(
         ax.legend()
 
 
+def levels(ax: Axes, values: Mapping[str, float], gap: float = 0.08) -> None:
+    """Draw horizontal lines, each with its name at its end, beyond the chart.
+
+    It comes last, when the chart's scale and limits stand.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    values : mapping
+        From a name to a height.
+    gap : float
+        How far apart two names have to be, as a share of the chart's height. Of lines that are
+        closer, the upper one's name moves up, and a short line leads to it.
+    """
+    for value in values.values():
+        ax.axhline(value, color=GRAY, linewidth=1, linestyle="-")
+    x, place = ax.get_xlim()[1], -np.inf
+    for name, value in sorted(values.items(), key=lambda item: item[1]):
+        _, height = ax.transAxes.inverted().transform(
+            ax.transData.transform((x, value))
+        )
+        place = max(height, place + gap)
+        ax.annotate(
+            name,
+            (1, height),
+            (1.03, place),
+            "axes fraction",
+            "axes fraction",
+            arrowprops={"arrowstyle": "-", "color": GRAY, "relpos": (0, 0.5)}
+            | {"shrinkA": 0, "shrinkB": 0},
+            va="center",
+            color=GRAY,
+            annotation_clip=False,
+        )
+
+
 def surprise_bars(
     ax: Axes, words: Sequence[str], surprises: Sequence[float], color: str = COLORS[0]
 ) -> None:
@@ -123,3 +161,39 @@ def norms_by_distance(
         )
     ax.set(xlabel="distance $t - k$ (steps)", ylabel="length of ∂$L_t$/∂$s_k$")
     ax.legend()
+
+
+def shares(
+    ax: Axes, x: Sequence[float], counts: Sequence[int], n: int, **look: Any
+) -> None:
+    """Draw how many out of n, as shares with their Wilson intervals.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x : sequence of float
+        Where each share stands.
+    counts : sequence of int
+        Successes, one number for each place, each from 0 to n.
+    n : int
+        Trials at each place.
+    **look
+        Of the line and its markers: ``label``, ``color``, ``marker``.
+    """
+    share = np.array(counts) / n
+    low, high = np.array([wilson(k, n) for k in counts]).T
+    # Rounding may leave an end on the wrong side of the share, by a hair.
+    reach = np.maximum([share - low, high - share], 0)
+    ax.errorbar(x, share, reach, elinewidth=0.9, linewidth=1.3, **look)
+    ax.set_ylim(-0.03, 1.03)
+
+
+def line_with_band(
+    ax: Axes, x: np.ndarray, line: np.ndarray, band: np.ndarray, name: str, number: int
+) -> None:
+    """Draw a line (N,) over x (N,), and around it a band (2, N) from its low to its high end.
+
+    The ``number`` sets the marker; the color is the next one of the axes.
+    """
+    (drawn,) = ax.plot(x, line, marker=MARKERS[number % len(MARKERS)], label=name)
+    ax.fill_between(x, *band, color=drawn.get_color(), alpha=0.2, linewidth=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import igraph
@@ -52,7 +53,10 @@ def _collect(outputs: Sequence[Any]) -> tuple[list[str], list[str], list[tuple]]
         node = variable.owner or variable
         if node not in numbers:
             if variable.owner is not None:
-                numbers[node] = add(_op_name(node.op), "operation", node.inputs)
+                label = _op_name(node.op)
+                if variable.name and variable not in outputs:
+                    label += f" → {variable.name}"
+                numbers[node] = add(label, "operation", node.inputs)
             elif hasattr(variable, "data"):
                 more = " …" if np.size(variable.data) > 1 else ""
                 first = np.ravel(variable.data)[0]
@@ -79,11 +83,24 @@ def _place(kinds: Sequence[str], edges: Sequence[tuple[int, int]]) -> np.ndarray
     graph = igraph.Graph(n=len(kinds), edges=edges, directed=True)
     layout = graph.layout_sugiyama(layers=layer)
     # The rest are bends of long edges.
-    return np.array(layout.coords)[: len(kinds)]
+    places = np.array(layout.coords)[: len(kinds)]
+    # Neighbors may stand closer than their labels are wide.
+    for row in np.unique(places[:, 1]):
+        beside = sorted(np.flatnonzero(places[:, 1] == row), key=lambda i: places[i, 0])
+        for left, right in pairwise(beside):
+            places[right, 0] = max(places[right, 0], places[left, 0] + 1)
+    return places
+
+
+def count_operations(outputs: Sequence[Any]) -> int:
+    """Count the operations of a PyTensor graph, each once however often its result is used."""
+    return sum(kind == "operation" for kind in _collect(outputs)[1])
 
 
 def draw_graph(outputs: Sequence[Any], ax: Axes | None = None) -> None:
     """Draw a PyTensor graph from top to bottom: data in boxes, operations without.
+
+    A result with a name has it behind its operation, and an arrow between.
 
     Parameters
     ----------
@@ -96,7 +113,7 @@ def draw_graph(outputs: Sequence[Any], ax: Axes | None = None) -> None:
     places = _place(kinds, edges)
     (left, top), (right, bottom) = places.min(axis=0), places.max(axis=0)
     if ax is None:
-        size = (0.62 * (right - left) + 1.2, 0.48 * (bottom - top) + 0.6)
+        size = (0.7 * (right - left) + 1.2, 0.48 * (bottom - top) + 0.6)
         _, ax = plt.subplots(figsize=size)
     look = {"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
     for start, end in edges:
