@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+import signal
 import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from jax.sharding import Mesh
+
 from unrolled import (
     command_line,
+    devices,
     documents,
     fields,
     files,
@@ -25,6 +29,7 @@ from unrolled import (
     training,
 )
 from unrolled.corpus import Corpus, Source, repeats
+from unrolled.devices import Processes
 from unrolled.errors import UserError
 from unrolled.models import Trained
 from unrolled.options import Options
@@ -59,17 +64,31 @@ class Training:
     text: Source = Source()
     training: Options = Options()
     files: Files = Files()
+    processes: Processes = Processes()
 
 
 def train(given: dict[str, Any]) -> None:
     """Train a language model on a text, and keep it in a folder."""
+    own = [name for name in fields.flat(Processes()) if name in given]
+    chosen = Processes(**{name: given.pop(name) for name in own})
+    with devices.started(chosen) as mesh:
+        stopped = _train(given, mesh)
+    if stopped == signal.SIGINT:
+        raise KeyboardInterrupt
+
+
+def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
+    """Train on one device, or on a mesh; the signal that has stopped it, or 0."""
     with contextlib.ExitStack() as held:
+        if not devices.is_first():
+            # One process speaks for all.
+            held.enter_context(contextlib.redirect_stdout(None))
         if "resume" in given:
             folder = given["resume"]
             if folder.name in ("best.npz", "last.npz"):
                 folder = folder.parent
-            held.enter_context(files.alone(folder))
-            begun = models.load(folder / "last.npz", to_go_on=True)
+            _hold(folder, held)
+            begun = models.load(folder / "last.npz", to_go_on=True, mesh=mesh)
             chosen = _going_on(begun, folder, given)
             plays = _found_again(chosen.text)
         else:
@@ -80,21 +99,32 @@ def train(given: dict[str, Any]) -> None:
             )
             _check_free(folder)
             plays = text.load(chosen.text)
-            begun = models.start(plays, chosen.training)
+            begun = models.start(plays, chosen.training, mesh=mesh)
             # Or fail before the work.
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(files.alone(folder))
+            _hold(folder, held)
             _check_free(folder)
+        versions = machine.describe().versions
+        devices.check_alike(
+            str((versions, chosen.training, plays.fingerprint, begun.state.steps))
+        )
         _introduce(plays, begun)
         if begun.state.epoch >= chosen.training.epochs:
             print(f"all {begun.state.epoch} epochs are done: for more, give --epochs")
         save_every = chosen.files.save_every
         try:
             training.fit(plays, chosen.training, folder, begun, save_every)
-        except KeyboardInterrupt:
+        except training.Stopped as stopped:
             _conclude_early(folder)
-            raise
+            return stopped.signal
         _conclude(folder, begun)
+        return 0
+
+
+def _hold(folder: Path, held: contextlib.ExitStack) -> None:
+    """Keep other trainings out of a folder; of several processes one writes, and does so."""
+    if devices.is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        held.enter_context(files.alone(folder))
 
 
 def _check_used(source: str, given: dict[str, Any]) -> None:
@@ -113,7 +143,7 @@ def _check_used(source: str, given: dict[str, Any]) -> None:
 
 def _check_free(folder: Path) -> None:
     """Refuse to write over a model."""
-    if (folder / "last.npz").exists():
+    if devices.is_first() and (folder / "last.npz").exists():
         raise UserError(
             f"{folder}: holds a model already: go on with --resume {shlex.quote(str(folder))}, "
             "or choose another --output"
@@ -141,7 +171,8 @@ def _found_again(source: Source) -> Corpus:
 def _introduce(plays: Corpus, begun: Trained) -> None:
     """Say what will be trained on what."""
     where, known = machine.describe(), begun.vocabulary
-    print(f"device: {where.device} ({where.name})")
+    spread = begun.model.mesh and f", on {begun.model.mesh.size} of them"
+    print(f"device: {where.device} ({where.name}){spread or ''}")
     parts = {
         "training": plays.train,
         "validation": plays.validation,
@@ -165,7 +196,7 @@ def _introduce(plays: Corpus, begun: Trained) -> None:
         f"vocabulary: {len(known):,}, which cover {known.coverage(plays.train):.1%} of the "
         f"training text and {known.coverage(plays.validation):.1%} of the validation text"
     )
-    if known.coverage(plays.validation) < FEW_KNOWN:
+    if known.coverage(plays.validation) < FEW_KNOWN and devices.is_first():
         print(
             "warning: most of the validation text is unknown: a script that parts no words wants "
             "--level character, another text a larger --vocabulary",
@@ -176,7 +207,7 @@ def _introduce(plays: Corpus, begun: Trained) -> None:
 
 def _conclude_early(folder: Path) -> None:
     """Say how to go on with a training that was interrupted."""
-    if (folder / "last.npz").exists():
+    if devices.is_first() and (folder / "last.npz").exists():
         print(f"\nkept in {folder}; go on with it:", file=sys.stderr)
         print(_command("train", "--resume", folder), file=sys.stderr, end="")
 

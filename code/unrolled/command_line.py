@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from unrolled import fields
+from unrolled import devices, fields
 from unrolled.errors import UserError
 
 S = TypeVar("S")
@@ -227,12 +227,12 @@ def run(main: Callable[[], None], name: str = "") -> None:
         print(end="", flush=True)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        sys.exit(130)
+        devices.leave(130)
     except BrokenPipeError:
         pass
     except (UserError, OSError, MemoryError) as error:
         print(f"{name or Path(sys.argv[0]).name}: {told(error)}", file=sys.stderr)
-        sys.exit(2)
+        devices.leave(2)
     finally:
         try:
             print(end="", flush=True)

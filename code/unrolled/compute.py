@@ -22,7 +22,7 @@ from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.tensor.elemwise import CAReduce
 
-from unrolled import machine
+from unrolled import devices, machine
 from unrolled.errors import UserError
 
 MODES = ("JAX", "NUMBA")
@@ -60,23 +60,34 @@ def _sum_in_own_precision(fgraph, node):
 class _InPlaceLinker(JAXLinker):
     """Lets a step write the new values of shared variables over the old ones.
 
-    JAX would keep both until the step is done: twice the memory, and time to fill it.
+    JAX would keep both until the step is done: twice the memory, and time to fill it. On a mesh,
+    each device runs the step on its part.
     """
 
-    def __init__(self, options: dict[str, Any] | None) -> None:
+    def __init__(
+        self, options: dict[str, Any] | None, mesh: jax.sharding.Mesh | None
+    ) -> None:
         super().__init__()
-        self.options = options
+        self.options, self.mesh = options, mesh
 
     def jit_compile(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         updated = (self.fgraph.update_mapping or {}).values()
-        return jax.jit(fn, donate_argnums=tuple(updated), compiler_options=self.options)
+        placed = {}
+        if self.mesh:
+            fn, shardings = devices.spread(fn, self.fgraph, self.mesh)
+            placed = {"out_shardings": tuple(shardings)}
+        return jax.jit(
+            fn, donate_argnums=tuple(updated), compiler_options=self.options, **placed
+        )
 
 
-def _compiler(mode: str, options: dict[str, Any] | None) -> Mode:
+def _compiler(
+    mode: str, options: dict[str, Any] | None, mesh: jax.sharding.Mesh | None
+) -> Mode:
     """PyTensor's mode of this name, with the two changes above."""
     found = get_mode(mode)
     if mode == "JAX":
-        found = Mode(_InPlaceLinker(options), found.provided_optimizer)
+        found = Mode(_InPlaceLinker(options, mesh), found.provided_optimizer)
     return found.register((dfs_rewriter(_sum_in_own_precision), 99.0))
 
 
@@ -103,8 +114,8 @@ def shared(value: np.ndarray | float, name: str) -> pytensor.compile.SharedVaria
 
 
 def value_of(variable: pytensor.compile.SharedVariable) -> np.ndarray:
-    """Copy a shared variable's value back from the device, as a NumPy array."""
-    return np.array(variable.get_value(borrow=True))
+    """Copy a shared variable's value back from its device or devices, as a NumPy array."""
+    return devices.gather(variable.get_value(borrow=True))
 
 
 def assign(variable: pytensor.compile.SharedVariable, value: np.ndarray) -> None:
@@ -116,12 +127,12 @@ def assign(variable: pytensor.compile.SharedVariable, value: np.ndarray) -> None
     ----------
     variable : shared variable
     value : array
-        Of its shape.
+        Of its shape; of what the devices of a mesh share, the shape of the whole.
     """
     # A copy, for a function may write over it.
     value, before = np.array(value, variable.dtype), variable.get_value(borrow=True)
     if isinstance(before, jax.Array):
-        value = jax.device_put(value, before.sharding)
+        value = devices.place(value, before.sharding)
     # Its own set_value would take it back to NumPy.
     variable.container.storage[0] = value
 
@@ -133,6 +144,7 @@ def function(
     mode: str = "JAX",
     on: str | None = None,
     soon: bool = False,
+    mesh: jax.sharding.Mesh | None = None,
 ) -> Callable[..., Any]:
     """Compile a graph into a function.
 
@@ -153,6 +165,10 @@ def function(
     soon : bool
         It will not be called often: do not try out, on a GPU, which way to multiply matrices is
         the fastest, which takes longer than all the rest of the compilation.
+    mesh : Mesh, optional
+        From :func:`unrolled.devices.mesh`, for ``JAX``: the devices that compute, in the place of
+        one. The graph is that of one device, with :func:`unrolled.devices.total` where sums cross
+        from device to device.
 
     Returns
     -------
@@ -171,7 +187,7 @@ def function(
     untried = soon and place is not None and place.platform == "gpu"
     options = {"xla_gpu_autotune_level": 0} if untried else None
     compiled = pytensor.function(
-        inputs, outputs, updates=list(updates), mode=_compiler(mode, options)
+        inputs, outputs, updates=list(updates), mode=_compiler(mode, options, mesh)
     )
     compiled.trust_input = True
     if place is not None:
@@ -179,7 +195,8 @@ def function(
         # cross to the GPU anew at each call.
         for variable in compiled.get_shared():
             value = variable.get_value(borrow=True)
-            variable.container.storage[0] = jax.device_put(value, place)
+            where = devices.sharding(variable, mesh) if mesh else place
+            variable.container.storage[0] = devices.place(value, where)
     return compiled
 
 

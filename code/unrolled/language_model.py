@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from jax.sharding import Mesh
 
-from unrolled import compute, programs
+from unrolled import compute, devices, programs
 from unrolled.cells import CELLS
 from unrolled.layers import (
     Settings,
     draw_masks,
     initialize,
+    input_table,
     look_up,
     mean_loss,
+    output_table,
     scores,
     unroll,
     word_losses,
@@ -45,6 +48,9 @@ class LanguageModel:
         The longest gradient that a step follows, as in :func:`unrolled.updates.clip_norm`; 0: any.
     optimizer : str
         How a step follows it: a name in :data:`unrolled.updates.RULES`.
+    mesh : Mesh, optional
+        From :func:`unrolled.devices.mesh`: devices that share each batch, and the tables of the
+        words. A batch given to a model is then what this process has of it.
     **compiler
         ``mode`` and ``on``, as for :func:`unrolled.compute.function`.
 
@@ -76,10 +82,11 @@ class LanguageModel:
         seed: int = 0,
         clip: float = 0.0,
         optimizer: str = "sgd",
+        mesh: Mesh | None = None,
         **compiler: Any,
     ) -> None:
-        self.settings, self.seed, self.clip = settings, seed, clip
-        self.rule, self.compiler = RULES[optimizer], compiler
+        self.settings, self.seed, self.clip, self.mesh = settings, seed, clip, mesh
+        self.rule, self.compiler = RULES[optimizer], {**compiler, "mesh": mesh}
         self.steps = 0
         self._compiled: dict[tuple, Callable[..., Any]] = {}
         self._carried: dict[tuple[str, int], list[Any]] = {}
@@ -92,12 +99,22 @@ class LanguageModel:
         self.parameters = {
             name: compute.shared(start[name], name) for name in self._shapes
         }
+        if mesh:
+            self._share_tables()
         self._restore_states(remembered)
         self.memory: Memory = {
             name: compute.shared(value, name) for name, value in remembered.items()
         }
         if self.memory:
             self._check_memory()
+
+    def _share_tables(self) -> None:
+        """Let devices share the tables that have a row for each word."""
+        C, shards = self.settings.vocabulary, self.mesh.shape[devices.VOCABULARY]
+        devices.check_divides("words", C, shards, vocabulary_shards=shards)
+        tables = input_table(self.parameters), output_table(self.parameters)
+        for table in *tables, self.parameters["c"]:
+            devices.cut(table, devices.TABLE)
 
     def _check_parameters(self, values: Mapping[str, np.ndarray]) -> None:
         """Compare what was given as parameters with what the settings say."""
@@ -158,7 +175,7 @@ class LanguageModel:
         self.set_values(start)
         self.seed, self.steps = seed, 0
         for variable in chain(self.memory.values(), *self._carried.values()):
-            compute.assign(variable, np.zeros(variable.type.shape))
+            compute.assign(variable, np.zeros(devices.whole_shape(variable, self.mesh)))
 
     def remembered(self) -> dict[str, np.ndarray]:
         """What else the next step depends on, as NumPy arrays.
@@ -175,7 +192,11 @@ class LanguageModel:
     def _states(self, reader: str, B: int) -> list[Any]:
         """The states that training, or measuring, carries from a batch of B rows to the next."""
         if (reader, B) not in self._carried:
-            self._carried[reader, B] = [compute.shared(s, "s") for s in self.start(B)]
+            own = B // devices.shares(self.mesh)
+            states = [compute.shared(s, "s") for s in self.start(own)]
+            for state, whole in zip(states, self.start(B)):
+                compute.assign(devices.cut(state, devices.ROWS), whole)
+            self._carried[reader, B] = states
         return self._carried[reader, B]
 
     def _function(self, build: Callable[..., Any], *shape: int) -> Callable[..., Any]:
@@ -192,23 +213,39 @@ class LanguageModel:
         in nats per word. The call returns before the work is done: see
         :func:`unrolled.timing.wait`.
         """
-        T, B = batch.x.shape
         step = self.compiled_step(batch)
+        T, B = self._shape(batch)
         masks = draw_masks(self.settings, T, B, self.seed, self.steps)
         self.steps += 1
-        return step(*batch, np.asarray(learning_rate, pytensor.config.floatX), *masks)
+        eta = np.asarray(learning_rate, pytensor.config.floatX)
+        if self.mesh:
+            own = devices.own_columns(self.mesh, B)
+            masks = self._placed([np.asarray(mask[:, own]) for mask in masks])
+            batch = self._placed(batch)
+        return step(*batch, eta, *masks)
+
+    def _shape(self, batch: Batch) -> tuple[int, int]:
+        """T and B of a batch, with the columns of all processes."""
+        T, own = batch.x.shape
+        return T, devices.whole_width(self.mesh, own)
+
+    def _placed(self, arrays: Iterable[np.ndarray]) -> list[Any]:
+        """Arrays with the columns of this process as arrays on all devices."""
+        return [devices.place_columns(self.mesh, own) for own in arrays]
 
     def compiled_step(self, batch: Batch) -> Callable[..., Any]:
         """The compiled function behind :meth:`step`, for batches of this one's shape."""
-        return self._function(self._build_step, *batch.x.shape)
+        return self._function(self._build_step, *self._shape(batch))
 
     def losses(self, batch: Batch) -> np.ndarray:
         """The surprise at each word of a batch, in nats, (T, B); 0 where nothing counts.
 
         Where no sentence starts, the states go on from the batch of the call before.
         """
-        losses = self._function(self._build_losses, *batch.x.shape)
-        return np.asarray(losses(*batch))
+        losses = self._function(self._build_losses, *self._shape(batch))
+        if self.mesh:
+            batch = self._placed(batch)
+        return devices.gather(losses(*batch))
 
     def start(self, B: int) -> list[np.ndarray]:
         """The states before the first word of B sentences: zeros, each (B, H)."""
@@ -235,41 +272,44 @@ class LanguageModel:
         return log_probabilities, states
 
     def _batch(self, T: int, B: int) -> Batch:
-        """Symbolic variables for a batch."""
+        """Symbolic variables for what one device has of a batch."""
         dtypes = ("int32", "int32", "float32", "float32")
-        return Batch(
-            *(
-                pt.tensor(name, dtype=dtype, shape=(T, B))
-                for name, dtype in zip(Batch._fields, dtypes)
-            )
+        own = B // devices.shares(self.mesh)
+        variables = (
+            pt.tensor(name, dtype=dtype, shape=(T, own))
+            for name, dtype in zip(Batch._fields, dtypes)
         )
+        return Batch(*(devices.cut(v, devices.COLUMNS) for v in variables))
 
     def _build_step(self, T: int, B: int) -> Callable[..., Any]:
         x, y, mask, start = batch = self._batch(T, B)
         masks = [
-            pt.tensor("dropout", shape=m.shape)
-            for m in draw_masks(self.settings, T, B, self.seed, 0)
+            devices.cut(pt.tensor("dropout", shape=m.shape), devices.COLUMNS)
+            for m in draw_masks(self.settings, *x.type.shape, self.seed, 0)
         ]
         states = self._states("training", B)
         rows = look_up(self.parameters, x)
         s, end = self.unroll(
             self.settings, self.parameters, rows, states, 1 - start, masks
         )
-        loss = mean_loss(word_losses(self.parameters, s, y), mask)
+        total = devices.total(self.mesh)
+        loss = mean_loss(word_losses(self.parameters, s, y), mask, total)
         parameters = dict(self.parameters)
         if self._moves_rows():
             parameters[next(iter(parameters))] = rows
-        gradients = gradients_of(loss, list(parameters.values()))
+        gradients = [total(g) for g in gradients_of(loss, list(parameters.values()))]
         if self.clip:
             gradients, _ = clip_norm(gradients, self.clip)
         eta = pt.scalar("eta")
         updates = self.rule(gradients, list(parameters.values()), eta, self.memory)
         updates += zip(states, end)
-        return compute.function([*batch, eta, *masks], loss, updates, **self.compiler)
+        inputs = [*batch, eta, *masks]
+        return compute.function(inputs, total(loss), updates, **self.compiler)
 
     def _moves_rows(self) -> bool:
         """Whether a step has to move only those rows of the first table that were looked up."""
-        return self.rule is sgd and not self.clip and not self.settings.tied
+        plain = self.rule is sgd and not self.clip and not self.settings.tied
+        return plain and self.mesh is None
 
     def _build_losses(self, T: int, B: int) -> Callable[..., Any]:
         x, y, mask, start = batch = self._batch(T, B)

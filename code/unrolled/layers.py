@@ -11,7 +11,7 @@ Everything here goes from graphs to graphs. :mod:`unrolled.language_model` compi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -132,7 +132,12 @@ def look_up(parameters: Parameters, x: Any) -> Any:
     -------
     symbolic array of shape (\*x.shape, D), or (\*x.shape, G H)
     """
-    return parameters["E" if "E" in parameters else "U"][x]
+    return input_table(parameters)[x]
+
+
+def input_table(parameters: Parameters) -> Any:
+    """E, (C, D), or U where words are one-hot, (C, G H)."""
+    return parameters["E" if "E" in parameters else "U"]
 
 
 def unroll(
@@ -301,8 +306,13 @@ def log_sum_exp(z: Any) -> Any:
     return whole(z)
 
 
-def mean_loss(losses: Any, mask: Any) -> Any:
-    """The mean of the words' losses (T, B), where the mask (T, B) is 1, in nats per word."""
+def mean_loss(losses: Any, mask: Any, total: Callable[[Any], Any] = lambda x: x) -> Any:
+    """The mean of the words' losses (T, B), where the mask (T, B) is 1, in nats per word.
+
+    Where each of several devices has some columns, ``total`` sums over them, from
+    :func:`unrolled.devices.total`: then this is a device's share of the mean, for padding is not
+    the same everywhere, and a mean of their means would be another.
+    """
     # In float64, a gradient divided in the mask's float32 would be wrong in the eighth digit.
     mask = pt.cast(mask, "floatX")
-    return (losses * mask).sum() / mask.sum()
+    return (losses * mask).sum() / total(mask.sum())

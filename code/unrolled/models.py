@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jax.sharding import Mesh
 
-from unrolled import checkpoint, fields
+from unrolled import checkpoint, devices, fields
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
@@ -84,7 +85,7 @@ class Trained:
     state: State
 
     def save(self, path: Path, to_go_on: bool = True) -> None:
-        """Write a checkpoint.
+        """Write a checkpoint; of several processes, which all have to call this, the first does.
 
         Parameters
         ----------
@@ -107,15 +108,19 @@ class Trained:
             "vocabulary": list(self.vocabulary.tokens),
             "state": asdict(self.state),
         }
-        checkpoint.save(path, arrays, about)
+        if devices.is_first():
+            checkpoint.save(path, arrays, about)
 
 
 def start(
-    corpus: Corpus, options: Options, kind: type[LanguageModel] = LanguageModel
+    corpus: Corpus,
+    options: Options,
+    kind: type[LanguageModel] = LanguageModel,
+    mesh: Mesh | None = None,
 ) -> Trained:
     """Make a model for a text: its vocabulary, and parameters drawn at random."""
     vocabulary = Vocabulary.build(corpus.train, options.model.vocabulary)
-    model = _model(options, len(vocabulary), kind=kind)
+    model = _model(options, len(vocabulary), kind=kind, mesh=mesh)
     return Trained(
         model, vocabulary, options, corpus.source, corpus.fingerprint, State()
     )
@@ -137,7 +142,7 @@ def restart(trained: Trained, seed: int) -> Trained:
     return replace(trained, options=options, state=State())
 
 
-def load(path: Path, to_go_on: bool = False) -> Trained:
+def load(path: Path, to_go_on: bool = False, mesh: Mesh | None = None) -> Trained:
     """Read a model from a checkpoint.
 
     Parameters
@@ -146,6 +151,8 @@ def load(path: Path, to_go_on: bool = False) -> Trained:
         A file, or a folder with the file ``best.npz``.
     to_go_on : bool
         It is to be trained further.
+    mesh : Mesh, optional
+        The devices that do so, whichever have begun.
 
     Raises
     ------
@@ -173,7 +180,7 @@ def load(path: Path, to_go_on: bool = False) -> Trained:
         vocabulary = Vocabulary(about["vocabulary"])
         history = [Epoch(**row) for row in about["state"].pop("history")]
         return Trained(
-            _model(options, len(vocabulary), arrays),
+            _model(options, len(vocabulary), arrays, mesh=mesh),
             vocabulary,
             options,
             # Lines were not told apart once.
@@ -190,9 +197,10 @@ def _model(
     C: int,
     arrays: dict[str, np.ndarray] | None = None,
     kind: type[LanguageModel] = LanguageModel,
+    mesh: Mesh | None = None,
 ) -> LanguageModel:
     settings = fields.changed(options.model, vocabulary=C)
-    return kind(settings, arrays, options.seed, options.clip, options.optimizer)
+    return kind(settings, arrays, options.seed, options.clip, options.optimizer, mesh)
 
 
 def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:

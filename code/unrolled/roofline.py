@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from unrolled import machine, timing
+from unrolled import devices, machine, timing
 
 
 class Roof(NamedTuple):
@@ -67,7 +67,7 @@ _INSTRUCTION = re.compile(
 
 
 def program_of(compiled: Callable[..., Any], on: str | None = None) -> Any:
-    """What XLA makes of a compiled function, for one device.
+    """What XLA makes of a compiled function, for one device, or for each of a mesh.
 
     Parameters
     ----------
@@ -81,8 +81,15 @@ def program_of(compiled: Callable[..., Any], on: str | None = None) -> Any:
     jax.stages.Compiled
         It knows its text, and the memory that it takes.
     """
-    inputs = [variable.type for variable in compiled.maker.fgraph.inputs]
-    shapes = [jax.ShapeDtypeStruct(kind.shape, kind.dtype) for kind in inputs]
+    mesh = compiled.maker.linker.mesh
+    shapes = [
+        jax.ShapeDtypeStruct(
+            devices.whole_shape(variable, mesh),
+            variable.type.dtype,
+            sharding=devices.sharding(variable, mesh) if mesh else None,
+        )
+        for variable in compiled.maker.fgraph.inputs
+    ]
     with jax.default_device(machine.jax_device(on)):
         return compiled.vm.jit_fn.lower(*shapes).compile()
 

@@ -61,6 +61,8 @@ class Stream:
     carry : bool
         Keep the memory from sentence to sentence, too, so that the text is read as one; the
         sentences then stay in their order. It is lost only where a row begins.
+    rows : slice
+        Those that the windows hold. Left out: all. Of several processes each takes its own.
 
     Attributes
     ----------
@@ -81,12 +83,13 @@ class Stream:
         B: int = 32,
         T: int = 35,
         carry: bool = False,
+        rows: slice = slice(None),
     ):
         if min(B, T) < 1:
             raise ValueError(f"B={B}, T={T}: expected 1 or more")
         if not len(sentences):
             raise UserError("found no sentences: expected more text")
-        self.B, self.T, self.carry = B, T, carry
+        self.B, self.T, self.carry, self.rows = B, T, carry, rows
         text = [words for s in sentences for words in ([START], s, [END])]
         self._text = np.concatenate(text).astype(np.int32)
         self._lengths = np.array([len(s) + 1 for s in sentences])
@@ -160,12 +163,17 @@ class Windows:
         """The windows that are left when so many are done."""
         return map(self._window, range(done, len(self)))
 
+    def words(self, number: int) -> int:
+        """How many words window ``number`` holds, in all rows."""
+        T = self._stream.T
+        return int(np.clip(np.diff(self._bounds) - number * T, 0, T).sum())
+
     def _window(self, number: int) -> Batch:
         """Window ``number``, from 0 on."""
         stream = self._stream
         steps = number * stream.T + np.arange(stream.T)[:, None]
-        at = self._bounds[:-1] + steps
-        real = at < self._bounds[1:]
+        at = self._bounds[:-1][stream.rows] + steps
+        real = at < self._bounds[1:][stream.rows]
         places = self._places[np.where(real, at, 0)]
         x = np.where(real, stream._text[places], PADDING)
         y = np.where(real, stream._text[places + 1], PADDING)

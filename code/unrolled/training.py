@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from unrolled import fields, models
+from unrolled import devices, fields, models
 from unrolled.corpus import Corpus, Sentence
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
@@ -29,7 +29,7 @@ from unrolled.vocabulary import Vocabulary
 
 #: The share of a training in which the learning rate rises.
 WARM_UP = 0.05
-#: Seconds between two looks at the loss, the clock and the keyboard.
+#: Seconds between two looks at the loss, the clock and the signals, about.
 LOOK_EVERY = 0.2
 
 
@@ -60,23 +60,41 @@ def evaluate(model: LanguageModel, text: Stream) -> float:
     return sum(float(model.losses(b).sum()) for b in text.in_order()) / text.words
 
 
+class Stopped(KeyboardInterrupt):
+    """A training that a signal has stopped, once the batch at work was done and saved.
+
+    Attributes
+    ----------
+    signal : int
+        SIGINT, which is Ctrl-C, or SIGTERM, with which a machine is asked back.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
 @contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event that the loop can look at; a second one interrupts."""
-    asked = threading.Event()
+def _stoppable() -> Iterator[list[int]]:
+    """Keep the first signal to stop in a list that the loop can look at; a second one stops."""
+    asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
-    def ask(*_: Any) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
+    def ask(number: int, _: Any) -> None:
+        asked.append(number)
+        restore()
 
-    before = signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 class Trainer:
@@ -111,22 +129,22 @@ class Trainer:
         self.model, self.options = trained.model, trained.options
         self.state = trained.state
         self.training, self.validation = training, validation
-        self.progress = Progress(quiet)
+        self.progress = Progress(quiet or not devices.is_first())
 
     def run(self) -> State:
         """Train for as many epochs as the options say, and return the state with its history.
 
         Raises
         ------
-        KeyboardInterrupt
-            After Ctrl-C, once the batch at work is done and saved.
+        Stopped
+            After Ctrl-C or SIGTERM.
         UserError
             If the perplexity is infinite or no number, or a checkpoint cannot be written.
         """
         try:
-            with _interruptible() as interrupted:
+            with _stoppable() as asked:
                 while self.state.epoch < self.options.epochs:
-                    self._train_epoch(interrupted)
+                    self._train_epoch(asked)
                     self._finish_epoch(evaluate(self.model, self.validation))
         finally:
             self.progress.end()
@@ -156,30 +174,35 @@ class Trainer:
         share = schedule(epochs / self.options.epochs)
         return self.options.first_learning_rate * share
 
-    def _train_epoch(self, interrupted: threading.Event) -> None:
+    def _train_epoch(self, asked: list[int]) -> None:
         """Go through what is left of the epoch, looking up now and then."""
         state = self.state
         windows = self.training.epoch(self.options.seed, state.epoch)
         self.progress.begin(state.epoch + 1, state.position, len(windows))
         # The device works on while we queue more.
         pending: list[tuple[Any, int]] = []
-        looked = saved = time.monotonic()
+        look, looked, saved = state.position, time.monotonic(), time.monotonic()
         for number, batch in enumerate(windows.since(state.position), state.position):
             state.learning_rate = self._rate(
                 state.epoch + (number + 0.5) / len(windows)
             )
             loss = self.model.step(batch, state.learning_rate)
-            pending.append((loss, int(batch.mask.sum())))
-            if time.monotonic() - looked < LOOK_EVERY and not interrupted.is_set():
+            pending.append((loss, windows.words(number)))
+            if number < look:
                 continue
+            count = len(pending)
             self._settle(pending, looked)
-            if time.monotonic() - saved >= self.save_every:
+            now = time.monotonic()
+            # Processes that train together look, save and stop after the same step.
+            stop, waited, step = devices.agree(
+                max(asked, default=0), now - saved, (now - looked) / count
+            )
+            if stop or waited >= self.save_every:
                 self.save()
                 saved = time.monotonic()
-            looked = time.monotonic()
-            if interrupted.is_set():
-                self.save()
-                raise KeyboardInterrupt
+            if stop:
+                raise Stopped(int(stop))
+            look, looked = number + max(1, int(LOOK_EVERY / step)), time.monotonic()
         self._settle(pending, looked)
 
     def _settle(self, pending: list[tuple[Any, int]], since: float) -> None:
@@ -224,11 +247,14 @@ class Trainer:
 
 
 def stream_of(
-    sentences: Sequence[Sentence], vocabulary: Vocabulary, options: Options
+    sentences: Sequence[Sentence],
+    vocabulary: Vocabulary,
+    options: Options,
+    rows: slice = slice(None),
 ) -> Stream:
     """Encode sentences, and lay them out as the options say."""
     encoded = [vocabulary.encode(sentence) for sentence in sentences]
-    return Stream(encoded, options.batch, options.window, options.carry)
+    return Stream(encoded, options.batch, options.window, options.carry, rows)
 
 
 def fit(
@@ -273,8 +299,9 @@ def fit(
             )
         # The file may have moved.
         begun.options, begun.source = options, corpus.source
+    rows = devices.own_columns(begun.model.mesh, options.batch)
     training, validation = (
-        stream_of(part, begun.vocabulary, options)
+        stream_of(part, begun.vocabulary, options, rows)
         for part in (corpus.train, corpus.validation)
     )
     begun.model.steps = begun.state.steps

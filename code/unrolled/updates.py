@@ -21,7 +21,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from unrolled import compute
+from unrolled import compute, devices
 
 Updates = list[tuple[Any, Any]]
 #: What a rule remembers: shared variables under names such as ``"mean of squares/W"``.
@@ -49,7 +49,8 @@ def slot(memory: Memory, what: str, parameter: Any) -> Any:
     name = f"{what}/{parameter.name}"
     if name not in memory:
         memory[name] = compute.shared(np.zeros(parameter.type.shape), name)
-    return memory[name]
+    # Devices that share a parameter share what is remembered of it, too.
+    return devices.cut(memory[name], devices.axes(parameter))
 
 
 def sgd(
