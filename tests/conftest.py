@@ -19,6 +19,9 @@ from filelock import FileLock
 from support import clean_environment, execute_pages, run, serve
 from unrolled import compute, widgets
 
+# Simulated devices for the tests of many. All others compute on the first.
+jax.config.update("jax_num_cpu_devices", 4)
+
 ROOT = Path(__file__).parents[1]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
 

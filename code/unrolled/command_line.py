@@ -185,7 +185,10 @@ def told(error: Exception) -> str:
     """An error in one line, its arguments under their names on the command line."""
     if not isinstance(error, UserError) or not error.arguments:
         return str(error)
-    flags = (f"{flag(name)} {value}" for name, value in error.arguments.items())
+    flags = (
+        flag(name) if value is True else f"{flag(name)} {value}"
+        for name, value in error.arguments.items()
+    )
     return f"{', '.join(flags)}: {error.message}"
 
 

@@ -199,6 +199,8 @@ def _model(
     kind: type[LanguageModel] = LanguageModel,
     mesh: Mesh | None = None,
 ) -> LanguageModel:
+    # Or fail before the work.
+    devices.own_columns(mesh, options.batch)
     settings = fields.changed(options.model, vocabulary=C)
     return kind(settings, arrays, options.seed, options.clip, options.optimizer, mesh)
 
