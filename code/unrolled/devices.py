@@ -417,14 +417,19 @@ def _check_address(address: str, first: bool) -> None:
         ) from error
 
 
+def several() -> bool:
+    """Whether this is one of several processes."""
+    return jax.distributed.is_initialized()
+
+
 def is_first() -> bool:
     """Whether this process writes the files and talks to the user."""
-    return not jax.distributed.is_initialized() or jax.process_index() == 0
+    return not several() or jax.process_index() == 0
 
 
 def agree(*values: float) -> list[float]:
     """For each value the largest of all processes; all have to ask at the same time."""
-    if not jax.distributed.is_initialized():
+    if not several():
         return list(values)
     return multihost_utils.process_allgather(np.array(values)).max(axis=0).tolist()
 
@@ -442,7 +447,7 @@ def check_alike(what: str) -> None:
     UserError
         If it is not.
     """
-    if jax.distributed.is_initialized():
+    if several():
         digest = np.frombuffer(hashlib.sha256(what.encode()).digest(), np.int32)
         others = multihost_utils.process_allgather(digest)
         differ = np.flatnonzero((others != others[0]).any(axis=1))
@@ -456,7 +461,7 @@ def check_alike(what: str) -> None:
 
 def leave(status: int) -> NoReturn:
     """End this process, without waiting for others that can't go on either."""
-    if jax.distributed.is_initialized():
+    if several():
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
         os._exit(status)

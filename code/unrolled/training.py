@@ -188,12 +188,12 @@ class Trainer:
             )
             loss = self.model.step(batch, state.learning_rate)
             pending.append((loss, windows.words(number)))
-            if number < look:
+            # Processes that train together look, save and stop after the same step.
+            if number < look and (devices.several() or not asked):
                 continue
             count = len(pending)
             self._settle(pending, looked)
             now = time.monotonic()
-            # Processes that train together look, save and stop after the same step.
             stop, waited, step = devices.agree(
                 max(asked, default=0), now - saved, (now - looked) / count
             )
