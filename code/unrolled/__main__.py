@@ -101,6 +101,7 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             plays = text.load(chosen.text)
             begun = models.start(plays, chosen.training, mesh=mesh)
             # Or fail before the work.
+            folder.mkdir(parents=True, exist_ok=True)
             _hold(folder, held)
             _check_free(folder)
         versions = machine.describe().versions
@@ -123,7 +124,6 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
 def _hold(folder: Path, held: contextlib.ExitStack) -> None:
     """Keep other trainings out of a folder; of several processes one writes, and does so."""
     if devices.is_first():
-        folder.mkdir(parents=True, exist_ok=True)
         held.enter_context(files.alone(folder))
 
 
