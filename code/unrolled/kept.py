@@ -1,0 +1,196 @@
+"""Sentences in a file: a text larger than memory, read where it is wanted.
+
+The numbers of the text's tokens stand in one file, sentence after sentence, as a stream lays them
+out. ::
+
+    START w1 ... wn END START w1 ... wm END ...
+
+Tables beside it say where each sentence starts and how long it is.
+:func:`unrolled.large.keep` writes these files.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from unrolled.vocabulary import Vocabulary
+
+# Changes with the files.
+FORMAT = 1
+#: The numbers of a text, its tokens, and of each sentence where it starts (its START), how many
+#: tokens it has, and a hash: equal sentences have equal ones.
+NUMBERS, TOKENS = "numbers.i32", "tokens.json"
+TABLES = FIRSTS, LENGTHS, MARKS = "firsts.npy", "lengths.npy", "marks.npy"
+#: What the other files hold, and how many sentences are for training, validation and testing.
+ABOUT = "about.json"
+# Tokens, and sentences, that are read at once.
+_TOKENS, _SENTENCES = 2**20, 2**12
+
+
+class Readable(Protocol):
+    """What gives the numbers at some places of a text."""
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        """Give int32 numbers, of the shape of the places."""
+
+
+class Text(NamedTuple):
+    """Sentences end to end, each START w1 ... wn END, as numbers of a vocabulary."""
+
+    read: Readable
+    firsts: np.ndarray
+    """(N,): the place of each sentence's START."""
+    lengths: np.ndarray
+    """(N,): the words of each sentence, n."""
+
+
+class Sentences(Sequence[Sequence[str]]):
+    """Sentences that are read from a file when they are asked for.
+
+    An index gives a sentence, a slice some more of such sentences.
+
+    Parameters
+    ----------
+    numbers : mmap
+        The file of :data:`NUMBERS`.
+    tokens : sequence of str
+        What each number stands for; "" where that was forgotten. The first are special.
+    firsts, lengths, marks : arrays of shape (N,)
+        Of each sentence: see :data:`TABLES`.
+    level : str
+        At level ``character`` a sentence is one str, else a list of str.
+    """
+
+    def __init__(
+        self,
+        numbers: mmap.mmap,
+        tokens: Sequence[str],
+        firsts: np.ndarray,
+        lengths: np.ndarray,
+        marks: np.ndarray,
+        level: str,
+    ):
+        self._file, self._tokens, self._level = numbers, tokens, level
+        self._firsts, self._lengths, self.marks = firsts, lengths, marks
+
+    def __len__(self) -> int:
+        """The number of sentences."""
+        return len(self._firsts)
+
+    def __getitem__(self, at: Any) -> Any:
+        """A sentence, or, for a slice, such sentences."""
+        if isinstance(at, slice):
+            return self._some(at)
+        at = range(len(self))[at]
+        (sentence,) = self._some(slice(at, at + 1))._read()
+        return sentence
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        """All sentences, one after another."""
+        for block in self._blocks():
+            yield from block._read()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence has equal sentences."""
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None
+
+    def counts(self) -> Counter[str]:
+        """How often each token comes."""
+        counts = np.zeros(len(self._tokens), np.int64)
+        for block in self._blocks():
+            counts += np.bincount(block._numbers(), minlength=len(counts))
+        found: Counter[str] = Counter()
+        for number in np.flatnonzero(counts).tolist():
+            # Under "" all that were forgotten.
+            found[self._tokens[number]] += int(counts[number])
+        return found
+
+    def encoded(self, vocabulary: Vocabulary) -> Text:
+        """The sentences as numbers of a vocabulary."""
+        numbers = vocabulary.renumber(self._tokens)
+        return Text(
+            lambda places: numbers[self._at(places)], self._firsts, self._lengths
+        )
+
+    def _at(self, places: np.ndarray) -> np.ndarray:
+        found = np.frombuffer(self._file, np.int32)[places]
+        # Else the pages that were read would count as memory of this process.
+        self._file.madvise(mmap.MADV_DONTNEED)
+        return found
+
+    def _numbers(self) -> np.ndarray:
+        """The numbers of all tokens, without starts and ends."""
+        lengths = self._lengths.astype(np.int64)
+        ends = np.cumsum(lengths)
+        places = np.repeat(self._firsts + 1 - (ends - lengths), lengths)
+        return self._at(places + np.arange(len(places)))
+
+    def _read(self) -> Iterator[Sequence[str]]:
+        """All sentences, which are few."""
+        words = [self._tokens[i] for i in self._numbers().tolist()]
+        end = 0
+        for n in self._lengths.tolist():
+            start, end = end, end + n
+            sentence = words[start:end]
+            yield "".join(sentence) if self._level == "character" else sentence
+
+    def _blocks(self) -> Iterator[Sentences]:
+        """The sentences, some at a time."""
+        for low in range(0, len(self), _SENTENCES):
+            some = self._some(slice(low, low + _SENTENCES))
+            ends = np.cumsum(some._lengths, dtype=np.int64)
+            cuts = np.flatnonzero(np.diff(ends // _TOKENS)) + 1
+            for start, stop in zip([0, *cuts], [*cuts, len(some)]):
+                yield some._some(slice(start, stop))
+
+    def _some(self, which: slice) -> Sentences:
+        tables = (t[which] for t in (self._firsts, self._lengths, self.marks))
+        return Sentences(self._file, self._tokens, *tables, self._level)
+
+
+def opened(folder: Path, level: str) -> list[Sentences] | None:
+    """The sentences for training, for validation and for testing that a folder holds.
+
+    Returns
+    -------
+    list of Sentences, or None
+        None if nothing is there, or it is not whole.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        if about["sums"] != sums(folder):
+            return None
+        tokens = json.loads((folder / TOKENS).read_bytes())
+        tables = [np.load(folder / name, mmap_mode="r") for name in TABLES]
+        with open(folder / NUMBERS, "rb") as file:
+            numbers = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        ends = np.cumsum(about["sizes"]).tolist()
+        return [
+            Sentences(numbers, tokens, *(table[start:end] for table in tables), level)
+            for start, end in zip([0, *ends], ends)
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not there, or damaged in whatever way: it is made again.
+        return None
+
+
+def sums(folder: Path) -> dict[str, int]:
+    """A checksum of each file but the one that tells them."""
+    found = {}
+    for name in (NUMBERS, TOKENS, *TABLES):
+        found[name] = 0
+        with open(folder / name, "rb") as file:
+            while chunk := file.read(2**20):
+                found[name] = zlib.crc32(chunk, found[name])
+    return found
