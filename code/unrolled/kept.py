@@ -16,13 +16,13 @@ import mmap
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from unrolled.vocabulary import Vocabulary
+from unrolled.vocabulary import SPECIAL, Vocabulary
 
 # Changes with the files.
 FORMAT = 1
@@ -123,17 +123,22 @@ class Sentences(Sequence[Sequence[str]]):
             lambda places: numbers[self._at(places)], self._firsts, self._lengths
         )
 
-    def _at(self, places: np.ndarray) -> np.ndarray:
-        found = np.frombuffer(self._file, np.int32)[places]
+    def _at(self, places: np.ndarray | slice) -> np.ndarray:
+        """The numbers at some places of the text."""
+        found = np.array(np.frombuffer(self._file, np.int32)[places])
         # Else the pages that were read would count as memory of this process.
         self._file.madvise(mmap.MADV_DONTNEED)
         return found
 
     def _numbers(self) -> np.ndarray:
         """The numbers of all tokens, without starts and ends."""
-        lengths = self._lengths.astype(np.int64)
+        firsts, lengths = self._firsts, self._lengths.astype(np.int64)
+        if (firsts[1:] == firsts[:-1] + lengths[:-1] + 2).all():
+            # They follow each other in the file, as most do.
+            joined = self._at(slice(firsts[0], firsts[-1] + lengths[-1] + 2))
+            return joined[joined >= len(SPECIAL)]
         ends = np.cumsum(lengths)
-        places = np.repeat(self._firsts + 1 - (ends - lengths), lengths)
+        places = np.repeat(firsts + 1 - (ends - lengths), lengths)
         return self._at(places + np.arange(len(places)))
 
     def _read(self) -> Iterator[Sequence[str]]:
@@ -151,7 +156,7 @@ class Sentences(Sequence[Sequence[str]]):
             some = self._some(slice(low, low + _SENTENCES))
             ends = np.cumsum(some._lengths, dtype=np.int64)
             cuts = np.flatnonzero(np.diff(ends // _TOKENS)) + 1
-            for start, stop in zip([0, *cuts], [*cuts, len(some)]):
+            for start, stop in pairwise([0, *cuts, len(some)]):
                 yield some._some(slice(start, stop))
 
     def _some(self, which: slice) -> Sentences:
@@ -178,7 +183,7 @@ def opened(folder: Path, level: str) -> list[Sentences] | None:
         ends = np.cumsum(about["sizes"]).tolist()
         return [
             Sentences(numbers, tokens, *(table[start:end] for table in tables), level)
-            for start, end in zip([0, *ends], ends)
+            for start, end in pairwise([0, *ends])
         ]
     except (OSError, ValueError, KeyError, TypeError):
         # Not there, or damaged in whatever way: it is made again.

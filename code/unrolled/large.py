@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from unrolled import corpus, files, kept, spacing
 from unrolled.corpus import Corpus, Document, Sentence, Source
@@ -32,7 +33,7 @@ _COLUMNS = (kept.NUMBERS, "lengths", "marks", "documents", "counts")
 
 
 def assemble(
-    source: Source, fingerprint: str, read: Callable[[], Iterator[str]]
+    source: Source, fingerprint: str, read: Callable[[], Iterator[str]], size: int
 ) -> Corpus:
     """Make a corpus of documents that are kept in files, or find these in the user's cache.
 
@@ -43,6 +44,8 @@ def assemble(
         The files have this name.
     read : callable
         Gives the documents, one after another, each time anew.
+    size : int
+        The bytes of them all, to show how far the reading is.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def assemble(
     if parts is None:
         try:
             with files.making(folder) as unfinished:
-                keep(source, unfinished, read)
+                keep(source, unfinished, read, size)
         except OSError as error:
             raise UserError(
                 f"{folder.parent}: cannot be written ({error.strerror}): expected a folder with "
@@ -69,7 +72,9 @@ def assemble(
     return Corpus(source, *parts, fingerprint)
 
 
-def keep(source: Source, folder: Path, read: Callable[[], Iterator[str]]) -> None:
+def keep(
+    source: Source, folder: Path, read: Callable[[], Iterator[str]], size: int
+) -> None:
     """Write the files of a text.
 
     Parameters
@@ -77,7 +82,7 @@ def keep(source: Source, folder: Path, read: Callable[[], Iterator[str]]) -> Non
     source : Source
     folder : Path
         Which is empty.
-    read : callable
+    read, size
         As for :func:`assemble`.
     """
     print("reading the text, once ...", file=sys.stderr, flush=True)
@@ -86,7 +91,7 @@ def keep(source: Source, folder: Path, read: Callable[[], Iterator[str]]) -> Non
     table = Words() if words else Characters()
     with contextlib.ExitStack() as opened:
         columns = [opened.enter_context(open(folder / n, "wb")) for n in _COLUMNS]
-        for batch in _batches(read()):
+        for batch in _shown(_batches(read()), size):
             documents = list(map(cut, batch))
             if source.lower:
                 documents = list(map(corpus.lowered, documents))
@@ -108,6 +113,12 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
             yield batch
             batch, size = [], 0
     yield batch
+
+
+def _shown(batches: Iterable[list[str]], size: int) -> Iterable[list[str]]:
+    """The same, with a bar that shows how far it is, where someone looks at a terminal."""
+    total = max(1, size // _BATCH)
+    return tqdm(batches, total=total, unit=" MiB", leave=False, disable=None)
 
 
 def _sentences(documents: Iterator[str]) -> Callable[[str], Document]:

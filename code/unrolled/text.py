@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from unrolled import corpus, documents, large, shakespeare
@@ -35,40 +34,37 @@ def load(source: Source) -> Corpus:
         return shakespeare.load(source.level, source.lower)
     files = documents.found(source.sources)
     lines = {file: _lines(source, file) for file in files}
-    marks, size = [], 0
-
-    def counted(file: Path) -> Iterator[bytes]:
-        nonlocal size
-        for chunk in documents.chunks(file):
-            size += len(chunk)
-            yield chunk
-
-    for file in files:
-        reading = source.column if lines[file] is None else lines[file] and "lines"
-        marks.append(
-            corpus.fingerprint(
-                counted(file),
-                corpus.CUTS[source.level],
-                source.lower,
-                source.encoding,
-                reading,
-            )
-        )
+    marks, sizes = zip(*(_mark(source, file, lines[file]) for file in files))
 
     def read() -> Iterator[str]:
-        return chain.from_iterable(
-            documents.read(file, source.column, source.encoding, lines[file])
-            for file in files
-        )
+        for file in files:
+            yield from documents.read(file, source.column, source.encoding, lines[file])
 
-    told = {one for one in lines.values() if one is not None}
-    if len(told) == 1:
-        source = replace(source, lines=told.pop())
-    if size <= LARGE:
+    looks = set(lines.values()) - {None}
+    if len(looks) == 1:
+        source = replace(source, lines=looks.pop())
+    if sum(sizes) <= LARGE:
         mark = marks[0] if len(marks) == 1 else corpus.fingerprint(b"", marks)
         return corpus.assemble(source, mark, lambda: [list(read())])
+    # What is learned of its beginning alone makes it another text.
     mark = corpus.fingerprint(b"", marks, large.LEARNED)
-    return large.assemble(source, mark, read)
+    return large.assemble(source, mark, read, sum(sizes))
+
+
+def _mark(source: Source, file: Path, lines: bool | None) -> tuple[str, int]:
+    """The fingerprint of a file and of how it is read, and its bytes, unpacked."""
+    reading = source.column if lines is None else "lines" if lines else False
+    sizes = []
+
+    def content() -> Iterator[bytes]:
+        for chunk in documents.chunks(file):
+            sizes.append(len(chunk))
+            yield chunk
+
+    mark = corpus.fingerprint(
+        content(), corpus.CUTS[source.level], source.lower, source.encoding, reading
+    )
+    return mark, sum(sizes)
 
 
 def _lines(source: Source, file: Path) -> bool | None:

@@ -8,8 +8,6 @@ from itertools import chain
 
 import numpy as np
 
-from unrolled.kept import Sentences
-
 PADDING, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 
@@ -133,6 +131,7 @@ class Vocabulary:
 
 def _counts(sentences: Iterable[Sequence[str]]) -> Counter[str]:
     """How often each word comes."""
-    if isinstance(sentences, Sentences):
+    if hasattr(sentences, "counts"):
+        # In a file: see `unrolled.kept`.
         return sentences.counts()
     return Counter(chain.from_iterable(sentences))
