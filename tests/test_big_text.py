@@ -228,7 +228,9 @@ def test_the_second_time_it_comes_from_its_files(
         text.load(Source(str(fable), lower=True))
 
 
-@pytest.mark.parametrize("name", [kept.NUMBERS, kept.TOKENS, *kept.TABLES, kept.ABOUT])
+@pytest.mark.parametrize(
+    "name", [kept.NUMBERS, kept.TOKENS, kept.SIZES, *kept.TABLES, kept.SUMS]
+)
 @pytest.mark.parametrize("damage", ["cut", "emptied", "changed", "gone"])
 def test_damaged_files_are_made_again(
     fable, cache, everything_is_large, capfd, name, damage
@@ -287,6 +289,16 @@ def test_files_that_cannot_be_written(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match=r"cannot be written .*XDG_CACHE_HOME"):
         text.load(Source(str(fable)))
+
+
+def test_a_full_disk_leaves_nothing(fable, cache, everything_is_large, monkeypatch):
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "sums", full)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left"):
+        text.load(Source(str(fable)))
+    assert list(cache.iterdir()) == []
 
 
 def test_a_text_that_is_removed_meanwhile_is_read_to_its_end(

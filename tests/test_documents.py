@@ -3,6 +3,7 @@
 import csv
 import gzip
 import lzma
+import os
 import textwrap
 from pathlib import Path
 
@@ -243,6 +244,12 @@ def test_a_folder_without_texts(tmp_path):
     message = complaint(documents.found, [str(tmp_path)])
     assert f"{tmp_path}: a folder without a text: expected " in message
     assert ".txt, .md, .csv" in message
+
+
+def test_a_pipe_is_read_once_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    message = complaint(documents.found, [str(tmp_path / "pipe.txt")])
+    assert "pipe.txt: a pipe or a device: expected a file" in message
 
 
 # ------------------------------------------------------------------------------------- bad files

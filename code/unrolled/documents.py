@@ -73,7 +73,7 @@ def found(sources: Iterable[str]) -> list[Path]:
     UserError
         If there is no such file, or a folder holds no text.
     """
-    files = []
+    files: list[Path] = []
     for path in map(Path, sources):
         inside = _inside(path) if path.is_dir() else [path]
         if not inside:
@@ -86,6 +86,10 @@ def found(sources: Iterable[str]) -> list[Path]:
                 raise UserError(
                     f"{file}: no such file: expected 'shakespeare' or the path of a .txt or "
                     ".csv file"
+                )
+            if not file.is_file():
+                raise UserError(
+                    f"{file}: a pipe or a device: expected a file, for it is read more than once"
                 )
         files += inside
     return files

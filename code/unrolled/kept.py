@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import operator
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,11 +28,13 @@ from unrolled.vocabulary import SPECIAL, Vocabulary
 # Changes with the files.
 FORMAT = 1
 #: The numbers of a text, its tokens, and of each sentence where it starts (its START), how many
-#: tokens it has, and a hash: equal sentences have equal ones.
+#: tokens it has, and a hash: in one text, equal sentences have equal ones, and others hardly ever.
 NUMBERS, TOKENS = "numbers.i32", "tokens.json"
 TABLES = FIRSTS, LENGTHS, MARKS = "firsts.npy", "lengths.npy", "marks.npy"
-#: What the other files hold, and how many sentences are for training, validation and testing.
-ABOUT = "about.json"
+#: How many sentences are for training, for validation and for testing.
+SIZES = "sizes.json"
+#: A checksum of each of these files.
+SUMS = "sums.json"
 # Tokens, and sentences, that are read at once.
 _TOKENS, _SENTENCES = 2**20, 2**12
 
@@ -101,7 +104,11 @@ class Sentences(Sequence[Sequence[str]]):
 
     def __eq__(self, other: object) -> bool:
         """Whether another sequence has equal sentences."""
-        return isinstance(other, Sequence) and [*self] == [*other]
+        return (
+            isinstance(other, Sequence)
+            and len(self) == len(other)
+            and all(map(operator.eq, self, other))
+        )
 
     __hash__ = None
 
@@ -173,27 +180,27 @@ def opened(folder: Path, level: str) -> list[Sentences] | None:
         None if nothing is there, or it is not whole.
     """
     try:
-        about = json.loads((folder / ABOUT).read_bytes())
-        if about["sums"] != sums(folder):
+        if json.loads((folder / SUMS).read_bytes()) != sums(folder):
             return None
+        sizes = json.loads((folder / SIZES).read_bytes())
         tokens = json.loads((folder / TOKENS).read_bytes())
         tables = [np.load(folder / name, mmap_mode="r") for name in TABLES]
         with open(folder / NUMBERS, "rb") as file:
             numbers = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        ends = np.cumsum(about["sizes"]).tolist()
+        ends = np.cumsum(sizes).tolist()
         return [
             Sentences(numbers, tokens, *(table[start:end] for table in tables), level)
             for start, end in pairwise([0, *ends])
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         # Not there, or damaged in whatever way: it is made again.
         return None
 
 
 def sums(folder: Path) -> dict[str, int]:
-    """A checksum of each file but the one that tells them."""
+    """A checksum of each file, but of the one that holds them."""
     found = {}
-    for name in (NUMBERS, TOKENS, *TABLES):
+    for name in (NUMBERS, TOKENS, SIZES, *TABLES):
         found[name] = 0
         with open(folder / name, "rb") as file:
             while chunk := file.read(2**20):

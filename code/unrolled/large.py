@@ -96,11 +96,11 @@ def keep(
             if source.lower:
                 documents = list(map(corpus.lowered, documents))
             for column, array in zip(columns, _arrays(documents, table)):
-                array.tofile(column)
+                column.write(array)
     sizes = _divide(source, folder)
     (folder / kept.TOKENS).write_text(json.dumps([*SPECIAL, *table.tokens]))
-    about = {"sizes": sizes, "sums": kept.sums(folder)}
-    (folder / kept.ABOUT).write_text(json.dumps(about))
+    (folder / kept.SIZES).write_text(json.dumps(sizes))
+    (folder / kept.SUMS).write_text(json.dumps(kept.sums(folder)))
 
 
 def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
