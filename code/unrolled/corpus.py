@@ -193,8 +193,10 @@ def division(
         If there are too few sentences.
     """
     first = _first_of_equals(keys)
-    order = np.argsort(first, kind="stable")
-    ends = np.cumsum(counts[order], dtype=np.int64)
+    # There may be many.
+    del keys
+    order = np.argsort(first, kind="stable").astype(np.int32)
+    ends = np.cumsum(counts[order], dtype=np.int32)
     total = int(ends[-1]) if len(ends) else 0
     # Where the text may be cut: between two sentences, but not among equal documents.
     alike = np.diff(first[order]) == 0

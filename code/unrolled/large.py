@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -22,9 +24,9 @@ from unrolled.errors import UserError
 from unrolled.vocabulary import END, SPECIAL, START
 
 #: Characters, from the beginning of a text, that sentence ends are learned from.
-LEARNED = 2**23
+LEARNED = 2**22
 #: Different words that are kept in mind, at most.
-MOST = 2**20
+MOST = 2**19
 # Characters that are worked on at once.
 _BATCH = 2**20
 # What is written while a text is read: the numbers; of each sentence its length and a hash; of each
@@ -97,8 +99,9 @@ def keep(
                 documents = list(map(corpus.lowered, documents))
             for column, array in zip(columns, _arrays(documents, table)):
                 column.write(array)
+    tokens = table.close(folder / kept.NUMBERS)
     sizes = _divide(source, folder)
-    (folder / kept.TOKENS).write_text(json.dumps([*SPECIAL, *table.tokens]))
+    (folder / kept.TOKENS).write_text(json.dumps(tokens))
     (folder / kept.SIZES).write_text(json.dumps(sizes))
     (folder / kept.SUMS).write_text(json.dumps(kept.sums(folder)))
 
@@ -170,14 +173,13 @@ def _divide(source: Source, folder: Path) -> list[int]:
 
     counts = column("counts", np.int32)
     order, cuts = corpus.division(source, column("documents", np.int64), counts)
-    # The numbers of the sentences, document after document.
+    # The places of the sentences in the file, document after document.
     sizes = counts[order]
-    ends = np.cumsum(sizes, dtype=np.int64)
-    starts = np.cumsum(counts, dtype=np.int64)[order] - ends
-    del order
+    starts = (np.cumsum(counts, dtype=np.int32) - counts)[order]
+    starts -= np.cumsum(sizes, dtype=np.int32) - sizes
     place = np.repeat(starts, sizes)
-    place += np.arange(len(place))
-    del starts, ends, sizes, counts
+    place += np.arange(len(place), dtype=np.int32)
+    del order, starts, sizes, counts
     lengths = column("lengths", np.int32)
     firsts = np.cumsum(lengths + 2, dtype=np.int64)
     firsts -= lengths + 2
@@ -197,57 +199,62 @@ class Words:
     frequency counts over data streams", bound the memory of their "lossy counting". A forgotten
     word that comes again is taken for new; where it came before, it counts as unknown. A word that
     is frequent all over the text is never forgotten.
-
-    Attributes
-    ----------
-    tokens : list of str
-        The words by their numbers (less the special ones); "" for one that was forgotten.
     """
 
     whole = False
 
     def __init__(self) -> None:
-        self.tokens: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._counts = np.zeros(0, np.int64)
+        self._counts: Counter[str] = Counter()
+        self._next = len(SPECIAL)
 
     def number(self, sentences: Iterable[Sentence]) -> np.ndarray:
         """The numbers of all words of some sentences, int32."""
         words = list(chain.from_iterable(sentences))
         for word in words:
             if word not in self._numbers:
-                self._numbers[word] = len(self.tokens)
-                self.tokens.append(word)
+                self._numbers[word] = self._next
+                self._next += 1
+        self._counts.update(words)
         numbers = np.array([self._numbers[word] for word in words], np.int32)
-        counts = np.bincount(numbers, minlength=len(self.tokens))
-        counts[: len(self._counts)] += self._counts
-        self._counts = counts
         if len(self._numbers) > MOST:
             self._forget()
-        return numbers + len(SPECIAL)
+        return numbers
 
     def _forget(self) -> None:
         """Forget the rarer half of the words, and all that are as rare as these."""
-        here = np.array(list(self._numbers.values()))
-        bound = np.median(self._counts[here])
-        for number in here[self._counts[here] <= bound].tolist():
-            del self._numbers[self.tokens[number]]
-            self.tokens[number] = ""
+        bound = np.median(list(self._counts.values()))
+        for word in [word for word, n in self._counts.items() if n <= bound]:
+            del self._numbers[word], self._counts[word]
+
+    def close(self, file: Path) -> list[str]:
+        """Give the words that are left numbers without a gap, in a file of numbers, too.
+
+        Returns
+        -------
+        list of str
+            All tokens by their numbers, the last one "" for all words that were forgotten.
+        """
+        tokens = [*SPECIAL, *self._numbers]
+        if len(tokens) == self._next:
+            return tokens
+        new = np.full(self._next, len(tokens), np.int32)
+        new[: len(SPECIAL)] = range(len(SPECIAL))
+        new[list(self._numbers.values())] = range(len(SPECIAL), len(tokens))
+        with open(file, "r+b") as numbers:
+            while len(old := np.frombuffer(numbers.read(_BATCH), np.int32)):
+                numbers.seek(-old.nbytes, os.SEEK_CUR)
+                numbers.write(new[old])
+        return [*tokens, ""]
 
 
 class Characters:
-    """Numbers of characters, in the order in which they come.
-
-    Attributes
-    ----------
-    tokens : list of str
-        The characters by their numbers (less the special ones).
-    """
+    """Numbers of characters, in the order in which they come."""
 
     whole = True
 
     def __init__(self) -> None:
-        self.tokens: list[str] = []
+        self._tokens = list(SPECIAL)
         # Of each character of Unicode; -1: not met yet.
         self._numbers = np.full(sys.maxunicode + 1, -1, np.int32)
 
@@ -256,6 +263,10 @@ class Characters:
         text = "".join(sentences)
         codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
         for code in np.unique(codes[self._numbers[codes] < 0]).tolist():
-            self._numbers[code] = len(self.tokens)
-            self.tokens.append(chr(code))
-        return self._numbers[codes] + np.int32(len(SPECIAL))
+            self._numbers[code] = len(self._tokens)
+            self._tokens.append(chr(code))
+        return self._numbers[codes]
+
+    def close(self, file: Path) -> list[str]:
+        """All tokens by their numbers; in the file these stay as they are."""
+        return self._tokens
