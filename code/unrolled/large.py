@@ -1,7 +1,7 @@
 """Read a text that is larger than memory, once, into files: see :mod:`unrolled.kept`.
 
-The memory that this takes does not grow with the text, but for some 30 bytes a sentence while the
-text is divided.
+The memory that this takes does not grow with the text, but for some 30 bytes a sentence, while the
+text is divided as well as in training.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def assemble(
     source: Source, fingerprint: str, read: Callable[[], Iterator[str]], size: int
 ) -> Corpus:
     """Make a corpus of documents that are kept in files, or find these in the user's cache.
+
+    There they serve every training on this text. They are written under another name, which they
+    keep until they are whole, and are checked against their sums each time.
 
     Parameters
     ----------

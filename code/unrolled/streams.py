@@ -115,13 +115,14 @@ class Stream:
         return Windows(self, order)
 
     def _order(self) -> np.ndarray:
+        """The sentences as they stand."""
         return np.arange(len(self), dtype=np.int32)
 
 
 def _joined(sentences: Sequence[np.ndarray]) -> Text:
     """Lay sentences end to end."""
     text = [words for s in sentences for words in ([START], s, [END])]
-    numbers = np.concatenate([*text, []]).astype(np.int32)
+    numbers = np.concatenate(text or [[]]).astype(np.int32)
     lengths = np.array([len(s) for s in sentences], np.int32)
     firsts = np.cumsum(lengths + 2) - (lengths + 2)
     return Text(numbers.__getitem__, firsts, lengths)
