@@ -12,8 +12,9 @@ Tables beside it say where each sentence starts and how long it is.
 from __future__ import annotations
 
 import json
-import mmap
 import operator
+import os
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,32 @@ class Text(NamedTuple):
     """(N,): the words of each sentence, n."""
 
 
+class Numbers:
+    """The numbers in a file, which may be removed while they are read.
+
+    They are read, and not mapped: a page of a mapped file, with many around it, would count as
+    memory of this process from its first use on.
+    """
+
+    def __init__(self, path: Path):
+        self._handle = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._handle)
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        """The numbers from a place up to another, int32."""
+        content = os.pread(self._handle, 4 * int(stop - start), 4 * int(start))
+        return np.frombuffer(content, np.int32)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """The numbers at some places, int32, of the shape of the places."""
+        sought, where = np.unique(places, return_inverse=True)
+        # Those that follow each other are read together.
+        firsts = np.flatnonzero(np.diff(sought, prepend=-2) != 1)
+        stops = sought[np.append(firsts[1:], len(sought)) - 1] + 1
+        found = [*map(self.between, sought[firsts], stops)]
+        return np.concatenate(found)[where].reshape(places.shape)
+
+
 class Sentences(Sequence[Sequence[str]]):
     """Sentences that are read from a file when they are asked for.
 
@@ -63,8 +90,7 @@ class Sentences(Sequence[Sequence[str]]):
 
     Parameters
     ----------
-    numbers : mmap
-        The file of :data:`NUMBERS`.
+    numbers : Numbers
     tokens : sequence of str
         What each number stands for; "" where that was forgotten. The first are special.
     firsts, lengths, marks : arrays of shape (N,)
@@ -75,7 +101,7 @@ class Sentences(Sequence[Sequence[str]]):
 
     def __init__(
         self,
-        numbers: mmap.mmap,
+        numbers: Numbers,
         tokens: Sequence[str],
         firsts: np.ndarray,
         lengths: np.ndarray,
@@ -127,26 +153,19 @@ class Sentences(Sequence[Sequence[str]]):
         """The sentences as numbers of a vocabulary."""
         numbers = vocabulary.renumber(self._tokens)
         return Text(
-            lambda places: numbers[self._at(places)], self._firsts, self._lengths
+            lambda places: numbers[self._file.at(places)], self._firsts, self._lengths
         )
-
-    def _at(self, places: np.ndarray | slice) -> np.ndarray:
-        """The numbers at some places of the text."""
-        found = np.array(np.frombuffer(self._file, np.int32)[places])
-        # Else the pages that were read would count as memory of this process.
-        self._file.madvise(mmap.MADV_DONTNEED)
-        return found
 
     def _numbers(self) -> np.ndarray:
         """The numbers of all tokens, without starts and ends."""
         firsts, lengths = self._firsts, self._lengths.astype(np.int64)
         if (firsts[1:] == firsts[:-1] + lengths[:-1] + 2).all():
             # They follow each other in the file, as most do.
-            joined = self._at(slice(firsts[0], firsts[-1] + lengths[-1] + 2))
+            joined = self._file.between(firsts[0], firsts[-1] + lengths[-1] + 2)
             return joined[joined >= len(SPECIAL)]
         ends = np.cumsum(lengths)
         places = np.repeat(firsts + 1 - (ends - lengths), lengths)
-        return self._at(places + np.arange(len(places)))
+        return self._file.at(places + np.arange(len(places)))
 
     def _read(self) -> Iterator[Sequence[str]]:
         """All sentences, which are few."""
@@ -185,8 +204,7 @@ def opened(folder: Path, level: str) -> list[Sentences] | None:
         sizes = json.loads((folder / SIZES).read_bytes())
         tokens = json.loads((folder / TOKENS).read_bytes())
         tables = [np.load(folder / name, mmap_mode="r") for name in TABLES]
-        with open(folder / NUMBERS, "rb") as file:
-            numbers = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        numbers = Numbers(folder / NUMBERS)
         ends = np.cumsum(sizes).tolist()
         return [
             Sentences(numbers, tokens, *(table[start:end] for table in tables), level)
