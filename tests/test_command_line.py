@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import gzip
 import io
 import json
 import math
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 from test_models import as_version_2
-from unrolled import __main__, checkpoint, command_line, fields, files, text
+from unrolled import __main__, checkpoint, command_line, fields, files, models, text
 from unrolled.errors import UserError
 from unrolled.models import Epoch
 from unrolled.options import RATES
@@ -224,6 +225,60 @@ def test_a_text_that_has_moved(unrolled, home, tmp_path):
     again = ["--resume", folder, "--epochs", "3"]
     mistake(unrolled("train", *again), "mine.csv: no such file: if the text has moved")
     works(unrolled("train", tmp_path / "moved.csv", *again))
+
+
+@pytest.fixture
+def several(home, tmp_path):
+    """A text file, a folder of a text and a table, and a packed text."""
+    content = (home / "sayings.txt").read_bytes()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "a.txt").write_bytes(content)
+    (tmp_path / "more" / "b.txt").write_bytes(content.replace(b"cat", b"fox"))
+    (tmp_path / "more" / "c.csv").write_bytes((home / "comments.csv").read_bytes())
+    (tmp_path / "d.txt.gz").write_bytes(gzip.compress(content.replace(b"cat", b"hen")))
+    return [tmp_path / name for name in ("a.txt", "more", "d.txt.gz")]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_several_texts_are_trained_on_and_found_again(
+    unrolled, several, tmp_path, monkeypatch, large
+):
+    if large:
+        monkeypatch.setattr(text, "LARGE", 0)
+    folder = tmp_path / "model"
+    out = works(unrolled("train", *several, *SMALL, "--output", folder))
+    assert "text: a.txt and 2 more; sentences: 213 training, 12 valid" in out
+    done = unrolled("train", "--resume", folder, "--epochs", "3")
+    assert "epoch   3" in done.err, done.err
+    assert models.load(folder).source.source == tuple(map(str, several))
+    several[0].rename(tmp_path / "moved.txt")
+    again = unrolled("train", "--resume", folder, "--epochs", "4")
+    mistake(again, "a.txt: no such file: if the text has moved, give its path before")
+    several[0] = tmp_path / "moved.txt"
+    works(unrolled("train", *several, "--resume", folder, "--epochs", "4"))
+    several[2].write_bytes(gzip.compress(b"Another text.\n\nA longer one."))
+    done = unrolled("train", *several, "--resume", folder, "--epochs", "5")
+    assert done.status == 2
+    assert "the text (moved.txt and 2 more) has changed" in done.err
+
+
+def test_a_text_among_several_that_is_none(unrolled, several, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "more" / "picture.txt").write_bytes(b"GIF89a\0\0\0\1\0\0")
+    for wrong, says in (
+        (tmp_path / "nowhere.txt", "nowhere.txt: no such file"),
+        (tmp_path / "empty", "empty: a folder without a text"),
+        (tmp_path / "more", "picture.txt, line 1: found a NUL character"),
+    ):
+        done = unrolled("train", several[0], wrong, *SMALL, "--output", tmp_path / "m")
+        mistake(done, says)
+    assert not (tmp_path / "m").exists()
+
+
+def test_what_no_text_of_several_has_a_use_for(unrolled, several):
+    texts, table = [several[0], several[2]], several[1] / "c.csv"
+    mistake(unrolled("train", *texts, "--column", "x"), "only .csv, .tsv", "leave it")
+    mistake(unrolled("train", table, table, "--lines"), "each row is a text of its own")
 
 
 def test_a_training_cut_off_in_its_first_epoch_can_write(unrolled, home, tmp_path):
@@ -481,10 +536,7 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
             ["train", "sayings.txt", "--column", "body"],
             "--column body: sayings.txt: only",
         ),
-        (
-            ["train", "comments.csv", "--lines"],
-            "--lines: comments.csv: each row is",
-        ),
+        (["train", "comments.csv", "--lines"], "--lines: comments.csv: each row is"),
         (["train", "--encoding", "latin-1"], "--encoding latin-1: the plays are read"),
         (["train", "sayings.txt", "--output", ""], "--output: '': expected a path"),
         (["generate"], "model"),

@@ -2,13 +2,22 @@
 
 import csv
 import gzip
+import lzma
+import os
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from unrolled import documents
+from unrolled.documents import zstd
 from unrolled.errors import UserError
+
+PACKED = [
+    (".gz", gzip.compress, "gzip"),
+    (".xz", lzma.compress, "xz"),
+    (".zst", zstd.compress, "zstd"),
+]
 
 
 def split(content, name="a.csv", column="body", encoding="utf-8"):
@@ -181,6 +190,66 @@ def test_packed_files(tmp_path):
     assert documents.of_table(path, content, "body", "utf-8") == ["one", "two"]
     path.write_bytes(path.read_bytes()[:-9])
     assert "a damaged gzip file" in complaint(documents.read_bytes, path)
+
+
+@pytest.mark.parametrize(("ending", "pack", "kind"), PACKED)
+def test_each_way_of_packing(tmp_path, ending, pack, kind):
+    path = tmp_path / f"a.csv{ending}"
+    path.write_bytes(pack(b"body\none\ntwo\n" * 9))
+    assert documents.is_table(path)
+    assert documents.read_bytes(path) == b"body\none\ntwo\n" * 9
+    path.write_bytes(path.read_bytes()[:-9])
+    assert f"a damaged {kind} file" in complaint(documents.read_bytes, path)
+    # It is told by its first bytes.
+    (tmp_path / "a.csv").write_bytes(pack(b"body\none\n"))
+    assert documents.read_bytes(tmp_path / "a.csv") == b"body\none\n"
+
+
+def test_packed_files_of_several_pieces(tmp_path):
+    """As pigz, pixz and `cat a.gz b.gz` leave them."""
+    for ending, pack, _ in PACKED:
+        path = tmp_path / f"a.txt{ending}"
+        path.write_bytes(pack(b"one ") + pack(b"two"))
+        assert documents.read_bytes(path) == b"one two"
+
+
+# -------------------------------------------------------------------------------------- folders
+
+
+def test_a_folder_is_its_texts(tmp_path):
+    names = ["b.txt", "a.md", "c/d/e.csv.gz", "c/a.TXT.zst", "c/x.jsonl.xz"]
+    others = [
+        "picture.png",
+        "story",
+        "b.txt.bak",
+        ".hidden.txt",
+        "c/.git/a.txt",
+        "x.gz",
+    ]
+    for name in (*names, *others):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts" / name).touch()
+    (tmp_path / "texts" / "folder.txt").mkdir()
+    (tmp_path / "story").touch()
+    found = documents.found([str(tmp_path / "story"), str(tmp_path / "texts")])
+    expected = ["a.md", "b.txt", "c/a.TXT.zst", "c/d/e.csv.gz", "c/x.jsonl.xz"]
+    assert found == [
+        tmp_path / "story",
+        *(tmp_path / "texts" / name for name in expected),
+    ]
+
+
+def test_a_folder_without_texts(tmp_path):
+    (tmp_path / "picture.png").touch()
+    message = complaint(documents.found, [str(tmp_path)])
+    assert f"{tmp_path}: a folder without a text: expected " in message
+    assert ".txt, .md, .csv" in message
+
+
+def test_a_pipe_is_read_once_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    message = complaint(documents.found, [str(tmp_path / "pipe.txt")])
+    assert "pipe.txt: a pipe or a device: expected a file" in message
 
 
 # ------------------------------------------------------------------------------------- bad files

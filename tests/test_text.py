@@ -118,6 +118,43 @@ def test_the_plays_go_by_their_name():
     assert loaded.name == "shakespeare"
 
 
+def test_several_files_are_one_text(load, tmp_path):
+    load("a.txt", FABLE)
+    load("b.csv", "body\nOne\nTwo\nThree\n")
+    load("c.txt", "\n".join(f"post {n}" + " more" * n for n in range(20)))
+    paths = [str(tmp_path / name) for name in ("a.txt", "b.csv", "c.txt")]
+    one, two, posts = (all_of(text.load(Source(path))) for path in paths)
+    together = text.load(Source(tuple(paths)))
+    # Each is read as it looks.
+    assert all_of(together) == [*one, *two, *posts]
+    assert (len(posts), together.source.lines) == (20, None)
+    assert together.name == "a.txt and 2 more"
+    assert text.load(Source(tuple(paths[1:]))).source.lines
+    turned = text.load(Source((paths[1], paths[0], paths[2])))
+    assert all_of(turned) == [*two, *one, *posts]
+    assert turned.fingerprint != together.fingerprint
+
+
+def test_equal_texts_of_several_files_stand_in_one_part(load, tmp_path):
+    content = "\n\n".join(f"The fox ate {n} grapes" for n in range(40))
+    for name in "ab":
+        load(f"{name}.txt", content)
+    loaded = text.load(Source((str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))))
+    train, validation, test = (set(map(tuple, getattr(loaded, p))) for p in PARTS)
+    assert [len(part) for part in (train, validation, test)] == [36, 2, 2]
+    assert not (train & validation or train & test or validation & test)
+
+
+def test_a_folder_is_a_text(load, tmp_path):
+    (tmp_path / "texts").mkdir()
+    load("texts/b.txt", FABLE)
+    (tmp_path / "texts" / "a.txt").write_text("The dog slept.")
+    loaded = text.load(Source(str(tmp_path / "texts")))
+    assert loaded.train[0] == ["The", "dog", "slept", "."]
+    assert loaded.name == "texts"
+    assert loaded.fingerprint != load("texts/b.txt", FABLE).fingerprint
+
+
 @pytest.mark.parametrize("content", ["body\n", "body\n\n  \n", 'body\n""\n"x"\n'])
 def test_csv_with_too_few_rows(load, content):
     with pytest.raises(

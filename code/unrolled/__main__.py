@@ -50,7 +50,7 @@ class Files:
     """Where a training is kept."""
 
     output: fields.File | None = None
-    """Folder for the model (default: models/NAME)."""
+    """Folder for the model (default: models/NAME, of the first text)."""
     resume: fields.File | None = None
     """Folder of a training to go on with."""
     save_every: fields.Amount = 60.0
@@ -79,6 +79,9 @@ def train(given: dict[str, Any]) -> None:
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
     """Train on one device, or on a mesh; the signal that has stopped it, or 0."""
+    if "source" in given:
+        one, *more = given["source"]
+        given["source"] = (one, *more) if more else one
     with contextlib.ExitStack() as held:
         if not devices.is_first():
             # One process speaks for all.
@@ -93,9 +96,10 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             plays = _found_again(chosen.text)
         else:
             chosen = fields.changed(Training(), **given)
-            _check_used(chosen.text.source, given)
+            _check_used(chosen.text, given)
             folder = (
-                chosen.files.output or Path("models") / Path(chosen.text.source).stem
+                chosen.files.output
+                or Path("models") / Path(chosen.text.sources[0]).stem
             )
             _check_free(folder)
             plays = text.load(chosen.text)
@@ -127,15 +131,19 @@ def _hold(folder: Path, held: contextlib.ExitStack) -> None:
         held.enter_context(files.alone(folder))
 
 
-def _check_used(source: str, given: dict[str, Any]) -> None:
+def _check_used(source: Source, given: dict[str, Any]) -> None:
     """Refuse what says how to read a text, where that text has no use for it."""
-    if source == "shakespeare":
+    told = " ".join(source.sources)
+    if source.source == "shakespeare":
         useless, why = ("column", "encoding", "lines"), "the plays are read as they are"
-    elif documents.is_table(Path(source)):
-        useless, why = ("lines",), f"{source}: each row is a text of its own"
     else:
-        tables = ", ".join(documents.TABLES)
-        useless, why = ("column",), f"{source}: only {tables} have columns"
+        tables = {documents.is_table(file) for file in documents.found(source.sources)}
+        useless, why = (), ""
+        if tables == {True}:
+            useless, why = ("lines",), f"{told}: each row is a text of its own"
+        if tables == {False}:
+            with_columns = ", ".join(documents.TABLES)
+            useless, why = ("column",), f"{told}: only {with_columns} have columns"
     for name in useless:
         if name in given:
             raise UserError(f"{why}: leave it out", **{name: given[name]})
@@ -161,10 +169,11 @@ def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
 
 def _found_again(source: Source) -> Corpus:
     """The text of a training that goes on."""
-    if source.source != "shakespeare" and not Path(source.source).exists():
-        raise UserError(
-            f"{source.source}: no such file: if the text has moved, give its path before --resume"
-        )
+    for path in source.sources:
+        if source.source != "shakespeare" and not Path(path).exists():
+            raise UserError(
+                f"{path}: no such file: if the text has moved, give its path before --resume"
+            )
     return text.load(source)
 
 

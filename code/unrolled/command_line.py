@@ -93,7 +93,8 @@ def add_settings(
         elif name not in without:
             look = _look(default, meanings[name], kinds.get(name))
             if name == positional:
-                look |= {"nargs": "?", "metavar": name.upper()}
+                nargs = "*" if fields.several(type(settings), name) else "?"
+                look |= {"nargs": nargs, "metavar": name.upper()}
             (group or parser).add_argument(
                 name if name == positional else flag(name),
                 default=argparse.SUPPRESS,

@@ -17,13 +17,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 
 from unrolled import fields, spacing
 from unrolled.errors import UserError
 from unrolled.files import cache_folder
+from unrolled.kept import Sentences
+
+if TYPE_CHECKING:
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 #: What a token is, and how text is cut into such: a part of a text's fingerprint. The second
 #: changes whenever the same text would give other tokens.
@@ -46,8 +50,9 @@ Document = list[Sentence]
 class Source:
     """Which text, and how it is read."""
 
-    source: str = "shakespeare"
-    """A text, a table (.csv, .tsv, .json or .jsonl), each also as .gz, or "shakespeare"."""
+    source: str | tuple[str, ...] = "shakespeare"
+    """Texts, tables (.csv, .tsv, .json or .jsonl), each also as .gz, .xz or .zst, folders of such,
+    all read as one text; or "shakespeare"."""
     level: Annotated[str, fields.one_of(LEVELS)] = "word"
     """What a token is."""
     lower: bool = False
@@ -62,26 +67,40 @@ class Source:
     def __post_init__(self) -> None:
         fields.check(self)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Each file or folder by itself."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def name(self) -> str:
+        """What to call the text: "shakespeare", or the file's name, of the first if several."""
+        name, others = Path(self.sources[0]).name, len(self.sources) - 1
+        return f"{name} and {others} more" if others else name
+
 
 class Corpus(NamedTuple):
     """A text, ready for a vocabulary: three lists of sentences, which share none."""
 
     source: Source
-    train: list[Sentence]
-    validation: list[Sentence]
-    test: list[Sentence]
+    train: Sequence[Sentence]
+    validation: Sequence[Sentence]
+    test: Sequence[Sentence]
     #: sha256 of the text and of how it is read.
     fingerprint: str
 
     @property
     def name(self) -> str:
-        """What to call the text: "shakespeare", or the file's name."""
-        return Path(self.source.source).name
+        """What to call the text: see :attr:`Source.name`."""
+        return self.source.name
 
 
-def fingerprint(content: bytes, *reading: object) -> str:
-    """A hash of a text and of how it is read (``reading``: what JSON can hold)."""
-    return hashlib.sha256(json.dumps(reading).encode() + b"\n" + content).hexdigest()
+def fingerprint(content: bytes | Iterable[bytes], *reading: object) -> str:
+    """A hash of a text, whole or in pieces, and of how it is read (what JSON can hold)."""
+    mark = hashlib.sha256(json.dumps(reading).encode() + b"\n")
+    for piece in [content] if isinstance(content, bytes) else content:
+        mark.update(piece)
+    return mark.hexdigest()
 
 
 def assemble(
@@ -108,7 +127,7 @@ def assemble(
     parts = _cached(fingerprint) if words else None
     if parts is None:
         groups = [
-            [_lowered(document) for document in group] if source.lower else group
+            [lowered(document) for document in group] if source.lower else group
             for group in (_tokenized(read()) if words else _whole(read()))
         ]
         parts = [list(chain.from_iterable(group)) for group in groups]
@@ -121,50 +140,100 @@ def assemble(
 
 def repeats(sentences: Iterable[Sentence], others: Iterable[Sentence] = ()) -> int:
     """How many of some sentences stand before among them, or among others."""
-    seen = {tuple(sentence) for sentence in others}
-    found = 0
-    for sentence in map(tuple, sentences):
-        found += sentence in seen
-        seen.add(sentence)
-    return found
+    own, before = _marks(sentences), np.unique(_marks(others))
+    new = np.unique(own)
+    return len(own) - len(new) + len(np.intersect1d(new, before, assume_unique=True))
+
+
+def _marks(sentences: Iterable[Sentence]) -> np.ndarray:
+    """A hash of each sentence, int64: hardly ever the same for two that differ."""
+    if isinstance(sentences, Sentences):
+        return sentences.marks
+    return np.fromiter((hash(tuple(sentence)) for sentence in sentences), np.int64)
 
 
 def _divided(source: Source, documents: list[Document]) -> list[list[Sentence]]:
-    """Sentences for training, for validation and for testing.
+    """Sentences for training, for validation and for testing."""
+    numbers: dict[tuple, int] = {}
+    keys = [numbers.setdefault(tuple(map(tuple, d)), len(numbers)) for d in documents]
+    counts = [len(document) for document in documents]
+    order, (first, second) = division(source, np.array(keys), np.array(counts))
+    sentences = [s for i in order.tolist() for s in documents[i]]
+    return [sentences[:first], sentences[first:second], sentences[second:]]
+
+
+def division(
+    source: Source, keys: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Divide sentences for training, for validation and for testing.
 
     Equal documents go to the same part: what was learned by heart would prove nothing.
+
+    Parameters
+    ----------
+    source : Source
+    keys : int array of shape (N,)
+        Equal for documents that are equal.
+    counts : int array of shape (N,)
+        The sentences of each document.
+
+    Returns
+    -------
+    order : int array of shape (N,)
+        The documents, equal ones together.
+    cuts : two int
+        The sentences, in this order, before which validation and testing begin.
+
+    Raises
+    ------
+    UserError
+        If there are too few sentences.
     """
-    equal: dict[tuple, list[Document]] = {}
-    for document in documents:
-        equal.setdefault(tuple(map(tuple, document)), []).append(document)
-    groups = [list(chain.from_iterable(group)) for group in equal.values()]
-    sentences = list(chain.from_iterable(groups))
+    first = _first_of_equals(keys)
+    # There may be many.
+    del keys
+    order = np.argsort(first, kind="stable").astype(np.int32)
+    ends = np.cumsum(counts[order], dtype=np.int32)
+    total = int(ends[-1]) if len(ends) else 0
     # Where the text may be cut: between two sentences, but not among equal documents.
-    may, at = [], 0
-    for group, several in zip(groups, equal.values()):
-        may += range(at + 1, at + len(group)) if len(several) == 1 else ()
-        at += len(group)
-        may.append(at)
-    places = np.array(may[:-1])
+    alike = np.diff(first[order]) == 0
+    may = np.ones(total + 1, bool)
+    may[0] = may[-1] = False
+    for i in np.flatnonzero(alike).tolist():
+        may[ends[i] - counts[order[i]] + 1 : ends[i + 1]] = False
+    places = np.flatnonzero(may)
     if len(places) < 2:
         kind = (
             "sentences" if source.level == "word" else "rows (or lines, or paragraphs)"
         )
         raise UserError(
-            f"{source.source}: found {min(len(places) + 1, len(sentences))} different {kind}: "
+            f"{' '.join(source.sources)}: found {min(len(places) + 1, total)} different {kind}: "
             "expected 3 or more, to train, validate and test with"
         )
-    held_out = max(1, round(0.05 * len(sentences)))
-    first = np.abs(places[:-1] - (len(sentences) - 2 * held_out)).argmin()
-    rest = places[first + 1 :]
-    cuts = places[first], rest[np.abs(rest - (len(sentences) - held_out)).argmin()]
-    return [sentences[: cuts[0]], sentences[cuts[0] : cuts[1]], sentences[cuts[1] :]]
+    held_out = max(1, round(0.05 * total))
+    one = np.abs(places[:-1] - (total - 2 * held_out)).argmin()
+    rest = places[one + 1 :]
+    other = np.abs(rest - (total - held_out)).argmin()
+    return order, (int(places[one]), int(rest[other]))
+
+
+def _first_of_equals(keys: np.ndarray) -> np.ndarray:
+    """For each key the place of the first that is equal, int32."""
+    firsts = np.arange(len(keys), dtype=np.int32)
+    # Some at a time, for sorting takes memory.
+    for part in range(16):
+        some = np.flatnonzero(keys % 16 == part)
+        some = some[np.argsort(keys[some], kind="stable")]
+        new = np.append(True, np.diff(keys[some]) != 0)[: len(some)]
+        firsts[some] = some[new][np.cumsum(new) - 1]
+    return firsts
 
 
 # ---------------------------------------------------------------- from documents to sentences
 
 
-def _lowered(document: Document) -> Document:
+def lowered(document: Document) -> Document:
+    """A document without capitals."""
     return [
         sentence.lower() if isinstance(sentence, str) else [w.lower() for w in sentence]
         for sentence in document
@@ -177,24 +246,29 @@ def _whole(groups: list[list[str]]) -> list[list[Document]]:
 
 
 def _tokenized(groups: list[list[str]]) -> list[list[Document]]:
-    """Documents to sentences, and sentences to words.
+    """Documents to sentences, and sentences to words."""
+    ends = sentence_ends(list(chain.from_iterable(groups)))
+
+    def sentences(document: str) -> Document:
+        return list(map(spacing.cut, ends.tokenize(document)))
+
+    return [[sentences(document) for document in group] for group in groups]
+
+
+def sentence_ends(documents: list[str]) -> PunktSentenceTokenizer:
+    """Learn where sentences end.
 
     Kiss and Strunk (2006), "Unsupervised multilingual sentence boundary detection", find the
     abbreviations of a text, whose periods end no sentence, in the text itself.
     """
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
 
-    text = "\n\n".join(chain.from_iterable(groups))
+    text = "\n\n".join(documents)
     if len(text) > _LONG:
         print("tokenizing the text, once ...", file=sys.stderr, flush=True)
     trainer = PunktTrainer()
     trainer.train(text)
-    ends = PunktSentenceTokenizer(trainer.get_params())
-
-    def sentences(document: str) -> Document:
-        return list(map(spacing.cut, ends.tokenize(document)))
-
-    return [[sentences(document) for document in group] for group in groups]
+    return PunktSentenceTokenizer(trainer.get_params())
 
 
 # ----------------------------------------------------------------------------------- the cache

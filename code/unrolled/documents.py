@@ -1,27 +1,50 @@
-"""From a file to documents: the rows of a table, the lines or the paragraphs of any other text.
+"""From files to documents: the rows of a table, the lines or the paragraphs of any other text.
 
 A document is a stretch of text that belongs together. What a file holds is told by its ending:
-``.csv`` and ``.tsv``, ``.json`` and ``.jsonl`` are tables, all else is text, and ``.gz`` behind
-any of them is unpacked.
+``.csv`` and ``.tsv``, ``.json`` and ``.jsonl`` are tables, all else is text; what is packed as
+``.gz``, ``.xz`` or ``.zst`` is unpacked. A file is read piece by piece, so it may be larger than
+the memory; what has to fit is one row, one paragraph of up to :data:`LONGEST` characters, or a
+whole ``.json``.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import gzip
 import io
 import json
+import lzma
 import re
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from unrolled.errors import UserError
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+#: What is read of a folder, packed or not.
+TEXTS = (".txt", ".md", *TABLES)
+PACKED = (".gz", ".xz", ".zst")
+#: Characters of a paragraph or a line, at most: from there on a longer one is cut.
+LONGEST = 2**23
+# What a packed file begins with, what it is, and what opens it.
+_UNPACK = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"\xfd7zXZ\0": ("xz", lzma.open),
+    b"\x28\xb5\x2f\xfd": ("zstd", zstd.open),
+}
 # What a file begins with that is no text, and what it is.
 FOREIGN = {
     b"PAR1": "a Parquet table",
@@ -29,8 +52,58 @@ FOREIGN = {
     b"%PDF": "a PDF",
     b"SQLite format 3": "an SQLite database",
 }
+# Bytes that are read at once.
+_CHUNK = 2**20
 # Lines of a text whose lines are looked at.
 _FEW = 10
+
+
+def found(sources: Iterable[str]) -> list[Path]:
+    """The files of some sources.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Each a file, or a folder. A folder means the files in it, and in the folders in it, whose
+        names end with one of :data:`TEXTS`, packed or not, sorted by their paths. What is hidden,
+        with a period before its name, is left out.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or a folder holds no text.
+    """
+    files: list[Path] = []
+    for path in map(Path, sources):
+        inside = _inside(path) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(
+                f"{path}: a folder without a text: expected files that end with one of "
+                f"{', '.join(TEXTS)}, or such a file packed as {', '.join(PACKED)}"
+            )
+        for file in inside:
+            if not file.exists():
+                raise UserError(
+                    f"{file}: no such file: expected 'shakespeare' or the path of a .txt or "
+                    ".csv file"
+                )
+            if not file.is_file():
+                raise UserError(
+                    f"{file}: a pipe or a device: expected a file, for it is read more than once"
+                )
+        files += inside
+    return files
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The texts in a folder."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if _kind(path) in TEXTS
+        and path.is_file()
+        and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+    )
 
 
 def is_table(path: Path) -> bool:
@@ -41,11 +114,11 @@ def is_table(path: Path) -> bool:
 def _kind(path: Path) -> str:
     """The ending that tells what a file holds, in small letters."""
     endings = [ending.lower() for ending in path.suffixes]
-    return ([""] + [ending for ending in endings[-2:] if ending != ".gz"])[-1]
+    return ([""] + [ending for ending in endings[-2:] if ending not in PACKED])[-1]
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes, unpacked if it is a gzip file.
+def chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes, some at a time, unpacked if the file is packed.
 
     Raises
     ------
@@ -54,36 +127,66 @@ def read_bytes(path: Path) -> bytes:
     """
     if path.is_dir():
         raise UserError(f"{path}: a folder: expected a .txt or .csv file")
+    packing, first = "", b""
     try:
-        content = path.read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+        with contextlib.ExitStack() as opened:
+            file: BinaryIO = opened.enter_context(open(path, "rb"))
+            packing, unpack = _packing(file)
+            if unpack:
+                file = opened.enter_context(unpack(file))
+            while chunk := file.read(_CHUNK):
+                first = first or _checked(path, chunk)
+                yield chunk
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file: expected 'shakespeare' or the path of a .txt or .csv file"
         ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(f"{path}: a damaged gzip file: pack it again") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError):
+        raise UserError(f"{path}: a damaged {packing} file: pack it again") from None
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}): expected a .txt or .csv file"
         ) from error
-    if not content:
+    if not first:
         raise UserError(f"{path}: the file is empty: expected text")
-    for beginning, what in FOREIGN.items():
-        if content.startswith(beginning):
+
+
+def _packing(file: BinaryIO) -> tuple[str, Any]:
+    """How a file is packed, and what opens it; the file is at its beginning again."""
+    beginning = file.peek(8)
+    for mark, how in _UNPACK.items():
+        if beginning.startswith(mark):
+            return how
+    return "", None
+
+
+def _checked(path: Path, beginning: bytes) -> bytes:
+    """The beginning of a file, unless it is known for something else than text."""
+    for mark, what in FOREIGN.items():
+        if beginning.startswith(mark):
             raise UserError(f"{path}: {what}: expected text; save it as .txt or .csv")
-    return content
+    return beginning
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file's bytes: see :func:`chunks`."""
+    return b"".join(chunks(path))
 
 
 def decode(path: str | Path, content: bytes, encoding: str) -> str:
+    """All of a text: see :func:`decoded`."""
+    return "".join(decoded(path, [content], encoding))
+
+
+def decoded(path: str | Path, content: Iterable[bytes], encoding: str) -> Iterator[str]:
     """Turn bytes into text, with newlines of one kind and without a byte-order mark.
 
     Parameters
     ----------
     path : str or Path
         What to call the text in an error.
-    content : bytes
+    content : iterable of bytes
+        Cut anywhere.
     encoding : str
 
     Raises
@@ -91,36 +194,64 @@ def decode(path: str | Path, content: bytes, encoding: str) -> str:
     UserError
         If the bytes are no text in this encoding, or only blanks.
     """
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    blank: str | None = ""
+    line = 1
+    for chunk, piece in _characters(path, content, encoding):
+        text = newlines.decode(piece, final=not chunk)
+        if "\0" in text:
+            line += text.count("\n", 0, text.index("\0"))
+            raise UserError(
+                f"{path}, line {line}: found a NUL character: expected text; if it is some, "
+                f"choose --encoding, such as {_guess(chunk)}"
+            )
+        line += text.count("\n")
+        if blank is not None:
+            # Kept back until there is more.
+            blank = (blank + text).removeprefix("\ufeff")
+            if not blank.strip():
+                continue
+            text, blank = blank, None
+        yield text
+    if blank is not None:
+        raise UserError(f"{path}: found only blanks: expected text")
+
+
+def _characters(
+    path: str | Path, content: Iterable[bytes], encoding: str
+) -> Iterator[tuple[bytes, str]]:
+    """Bytes as they come, each time with the characters that are whole by then."""
     try:
-        text = content.decode(encoding)
-        # Half a character of UTF-16 is none.
-        text.encode("utf-8")
+        # Of texts, and not as "rot13" is.
+        io.TextIOWrapper(io.BytesIO(), encoding)
+        decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise UserError(
             "unknown: expected a name such as utf-8 or latin-1", encoding=encoding
         ) from None
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{path}: character {error.start} is no text in this encoding: choose another",
-            encoding=encoding,
-        ) from None
-    except UnicodeError as error:
-        at = getattr(error, "start", 0)
-        raise UserError(
-            f"{path}: byte {at} (0x{content[at]:02x}) is no text in this encoding: "
-            f"choose another, such as {_guess(content)}",
-            encoding=encoding,
-        ) from None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UserError(
-            f"{path}, line {line}: found a NUL character: expected text; if it is some, "
-            f"choose --encoding, such as {_guess(content)}"
-        )
-    if not text.strip():
-        raise UserError(f"{path}: found only blanks: expected text")
-    return text
+    # Bytes and characters that are done.
+    read = written = 0
+    for chunk in chain(content, [b""]):
+        pending = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+            # Half a character of UTF-16 is none.
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{path}: character {written + error.start} is no text in this encoding: "
+                "choose another",
+                encoding=encoding,
+            ) from None
+        except UnicodeError as error:
+            start, around = getattr(error, "start", 0), getattr(error, "object", chunk)
+            raise UserError(
+                f"{path}: byte {read - pending + start} (0x{around[start]:02x}) is no text in "
+                f"this encoding: choose another, such as {_guess(around)}",
+                encoding=encoding,
+            ) from None
+        read, written = read + len(chunk), written + len(text)
+        yield chunk, text
 
 
 def _guess(content: bytes) -> str:
@@ -134,13 +265,50 @@ def _guess(content: bytes) -> str:
     return "cp1252"
 
 
+def read(
+    path: Path, column: str, encoding: str, lines: bool | None = None
+) -> Iterator[str]:
+    """The documents of a file, one after another: see :func:`in_table` and :func:`in_text`."""
+    pieces = decoded(path, chunks(path), encoding)
+    if is_table(path):
+        return in_table(path, pieces, column)
+    return in_text(pieces, bool(lines))
+
+
+def beginning(path: Path, encoding: str) -> str:
+    """The first characters of a text: up to :data:`LONGEST`, and some."""
+    some, size = [], 0
+    for piece in decoded(path, chunks(path), encoding):
+        some.append(piece)
+        size += len(piece)
+        if size >= LONGEST:
+            break
+    return "".join(some)
+
+
 # ------------------------------------------------------------------------------------------ text
 
 
 def of_text(text: str, lines: bool) -> list[str]:
     """The documents of a text: its lines, or its paragraphs, parted by blank lines."""
-    pieces = text.split("\n") if lines else re.split(r"\n(?:[^\S\n]*\n)+", text)
-    return _filled(pieces)
+    return list(in_text([text], lines))
+
+
+def in_text(pieces: Iterable[str], lines: bool) -> Iterator[str]:
+    """The documents of a text that comes in pieces, cut anywhere."""
+    rest = ""
+    for piece in pieces:
+        text = rest + piece
+        *whole, rest = (
+            text.split("\n") if lines else re.split(r"\n(?:[^\S\n]*\n)+", text)
+        )
+        if len(rest) > LONGEST:
+            # Where a line ends, or else a word, or else anywhere.
+            end = rest.rfind("\n") + 1 or rest.rfind(" ") + 1 or len(rest)
+            whole.append(rest[:end])
+            rest = rest[end:]
+        yield from _filled(whole)
+    yield from _filled([rest])
 
 
 def one_a_line(text: str) -> bool:
@@ -156,65 +324,99 @@ def one_a_line(text: str) -> bool:
     return bool((lengths < 0.75 * np.quantile(lengths, 0.95)).mean() > 0.5)
 
 
-def _filled(documents: list[str]) -> list[str]:
+def _filled(documents: Iterable[str]) -> Iterator[str]:
     """The documents that are more than blanks."""
-    return [document for document in map(str.strip, documents) if document]
+    return filter(None, map(str.strip, documents))
 
 
 # ---------------------------------------------------------------------------------------- tables
 
 
 def of_table(path: Path, content: bytes, column: str, encoding: str) -> list[str]:
+    """The documents in a column of a table: see :func:`in_table`."""
+    return list(in_table(path, decoded(path, [content], encoding), column))
+
+
+def in_table(path: Path, pieces: Iterable[str], column: str) -> Iterator[str]:
     """The documents in a column of a table.
 
     Parameters
     ----------
     path : Path
         Its ending tells what table it is, and errors name it.
-    content : bytes
+    pieces : iterable of str
+        The table's text, cut anywhere.
     column : str
         The column's name; a number, from 0, is that of a column in a CSV without a header.
-    encoding : str
 
     Raises
     ------
     UserError
-        If it is no text, or no table with this column, or a row is not like the others.
+        If it is no table with this column, or a row is not like the others.
     """
-    text = decode(path, content, encoding)
     if _kind(path) in (".csv", ".tsv"):
-        return _filled(list(_rows(path, text, column)))
-    values = _array(path, text) if _kind(path) == ".json" else _json_lines(path, text)
-    return _filled([_value(where, one, column) for where, one in values])
+        return _filled(_rows(path, _lines(pieces), column))
+    values = (
+        _array(path, "".join(pieces))
+        if _kind(path) == ".json"
+        else _json_lines(path, _lines(pieces))
+    )
+    return _filled(_value(where, one, column) for where, one in values)
 
 
-def _rows(path: Path, text: str, column: str) -> Iterator[str]:
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces, each with its newline."""
+    begun: list[str] = []
+    for piece in pieces:
+        *whole, rest = piece.split("\n")
+        for line in whole:
+            yield "".join((*begun, line, "\n"))
+            begun.clear()
+        begun.append(rest)
+    if any(begun):
+        yield "".join(begun)
+
+
+def _rows(path: Path, lines: Iterator[str], column: str) -> Iterator[str]:
     """A column of a CSV, row by row."""
     marks = "\t" if _kind(path) == ".tsv" else ",;\t"
-    header, _, _ = text.partition("\n")
+    header = next(lines, "")
     # What parts the columns: the mark by which the first line has this one.
-    mark = next((m for m in marks if column in _names(header, m)), marks[0])
-    records = _records(path, text, mark)
-    line, first = next(records)
-    names = [name.strip() for name in first]
-    if column.isdecimal() and int(column) < len(names):
-        place = int(column)
-        yield first[place]
-    elif column in names:
-        place = names.index(column)
-    else:
-        raise UserError(
-            f"{path} has no such column: expected one of {', '.join(map(repr, names))}, "
-            f"or, if it has no header, a number from 0 to {len(names) - 1}",
-            column=column,
-        )
-    for line, row in records:
-        if len(row) != len(names):
+    mark = next(
+        (m for m in marks if column in _names(header.rstrip("\n"), m)), marks[0]
+    )
+    with _long_fields():
+        records = _records(path, chain([header], lines), mark)
+        line, first = next(records)
+        names = [name.strip() for name in first]
+        if column.isdecimal() and int(column) < len(names):
+            place = int(column)
+            yield first[place]
+        elif column in names:
+            place = names.index(column)
+        else:
             raise UserError(
-                f"{path}, line {line}: found {len(row)} columns: expected {len(names)}, as in "
-                f'the first line (text with {mark!r} in it stands between " and ")'
+                f"{path} has no such column: expected one of {', '.join(map(repr, names))}, "
+                f"or, if it has no header, a number from 0 to {len(names) - 1}",
+                column=column,
             )
-        yield row[place]
+        for line, row in records:
+            if len(row) != len(names):
+                raise UserError(
+                    f"{path}, line {line}: found {len(row)} columns: expected {len(names)}, as "
+                    f'in the first line (text with {mark!r} in it stands between " and ")'
+                )
+            yield row[place]
+
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let a field of a CSV be as long as it likes; the limit is one for the whole process."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _names(header: str, mark: str) -> list[str]:
@@ -226,19 +428,16 @@ def _names(header: str, mark: str) -> list[str]:
     ]
 
 
-def _records(path: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    path: Path, lines: Iterable[str], mark: str
+) -> Iterator[tuple[int, list[str]]]:
     """The records of a CSV, each with the number of its first line."""
-    reader = csv.reader(
-        io.StringIO(text), delimiter=mark, skipinitialspace=True, strict=True
-    )
-    # One for the whole process.
-    limit = csv.field_size_limit()
-    csv.field_size_limit(max(limit, len(text) + 1))
-    records, line = [], 1
+    reader = csv.reader(lines, delimiter=mark, skipinitialspace=True, strict=True)
+    line = 1
     try:
         for row in reader:
             if row:
-                records.append((line, row))
+                yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
         never = "unexpected end" in str(error)
@@ -247,14 +446,11 @@ def _records(path: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]
             f"{path}, line {line}: {what}: expected a text with quotes to stand between "
             '" and ", and each " in it to be doubled'
         ) from None
-    finally:
-        csv.field_size_limit(limit)
-    return iter(records)
 
 
-def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
+def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """What stands in each line of JSON, and where it stands."""
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if line.strip():
             where = f"{path}, line {number}"
             yield where, _parsed(where, line)

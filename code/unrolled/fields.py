@@ -25,7 +25,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from unrolled.errors import UserError
 
@@ -91,6 +91,12 @@ def kinds(settings: type) -> dict[str, Kind]:
             for kind in getattr(part, "__metadata__", ()):
                 found[name] = kind
     return found
+
+
+def several(settings: type, name: str) -> bool:
+    """Whether a field of a dataclass may hold more than one value."""
+    hint = get_type_hints(settings)[name]
+    return any(get_origin(part) is tuple for part in (hint, *get_args(hint)))
 
 
 def meanings(settings: type) -> dict[str, str]:

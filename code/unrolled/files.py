@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -58,6 +59,40 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         # After Ctrl-C, too.
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """Make a folder beside its place, then move it there.
+
+    What other processes that were killed left unfinished beside it is removed.
+
+    Yields
+    ------
+    Path
+        An empty folder to write into.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    UserError
+        If another process makes it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(folder.name + UNFINISHED)
+    for left in folder.parent.glob(f"*{UNFINISHED}/"):
+        with contextlib.suppress(UserError), alone(left):
+            shutil.rmtree(left, ignore_errors=True)
+    unfinished.mkdir(exist_ok=True)
+    with alone(unfinished):
+        try:
+            yield unfinished
+            # If there is one, it was damaged.
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -183,8 +183,7 @@ def load(path: Path, to_go_on: bool = False, mesh: Mesh | None = None) -> Traine
             _model(options, len(vocabulary), arrays, mesh=mesh),
             vocabulary,
             options,
-            # Lines were not told apart once.
-            Source(**{"lines": False, **about["source"]}),
+            _source(about["source"]),
             about["fingerprint"],
             State(**about["state"], history=history),
         )
@@ -203,6 +202,13 @@ def _model(
     devices.own_columns(mesh, options.batch)
     settings = fields.changed(options.model, vocabulary=C)
     return kind(settings, arrays, options.seed, options.clip, options.optimizer, mesh)
+
+
+def _source(about: dict[str, Any]) -> Source:
+    """A text's source; lines were not told apart once, and JSON knows no tuples."""
+    source = Source(**{"lines": False, **about})
+    several = isinstance(source.source, list)
+    return replace(source, source=tuple(source.source)) if several else source
 
 
 def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unrolled.errors import UserError
+from unrolled.kept import Text
 from unrolled.vocabulary import END, PADDING, START
 
 
@@ -52,8 +53,9 @@ class Stream:
 
     Parameters
     ----------
-    sentences : sequence of int32 arrays of shape (n,)
-        As :meth:`unrolled.vocabulary.Vocabulary.encode` gives them.
+    sentences : sequence of int32 arrays of shape (n,), or Text
+        As :meth:`unrolled.vocabulary.Vocabulary.encode` gives them; or laid end to end already,
+        as a text larger than memory is in its file.
     B : int
         Rows.
     T : int
@@ -79,7 +81,7 @@ class Stream:
 
     def __init__(
         self,
-        sentences: Sequence[np.ndarray],
+        sentences: Sequence[np.ndarray] | Text,
         B: int = 32,
         T: int = 35,
         carry: bool = False,
@@ -87,15 +89,12 @@ class Stream:
     ):
         if min(B, T) < 1:
             raise ValueError(f"B={B}, T={T}: expected 1 or more")
-        if not len(sentences):
+        text = sentences if isinstance(sentences, Text) else _joined(sentences)
+        if not len(text.firsts):
             raise UserError("found no sentences: expected more text")
         self.B, self.T, self.carry, self.rows = B, T, carry, rows
-        text = [words for s in sentences for words in ([START], s, [END])]
-        self._text = np.concatenate(text).astype(np.int32)
-        self._lengths = np.array([len(s) + 1 for s in sentences])
-        # In the joined text a sentence is one longer, for its END is never read.
-        self._firsts = np.cumsum(self._lengths + 1) - (self._lengths + 1)
-        self.words = int(self._lengths.sum())
+        self._text, self._lengths = text, text.lengths + 1
+        self.words = int(self._lengths.sum(dtype=np.int64))
 
     def __len__(self) -> int:
         """The number of sentences."""
@@ -103,7 +102,7 @@ class Stream:
 
     def in_order(self) -> Windows:
         """The windows of the sentences as they stand: for evaluation."""
-        return Windows(self, np.arange(len(self)))
+        return Windows(self, self._order())
 
     def epoch(self, seed: int, epoch: int) -> Windows:
         """The windows of one epoch, its sentences in random order.
@@ -115,9 +114,21 @@ class Stream:
         """
         if self.carry:
             return self.in_order()
-        return Windows(
-            self, np.random.default_rng([seed, epoch]).permutation(len(self))
-        )
+        order = np.random.default_rng([seed, epoch]).permutation(self._order())
+        return Windows(self, order)
+
+    def _order(self) -> np.ndarray:
+        """The sentences as they stand."""
+        return np.arange(len(self), dtype=np.int32)
+
+
+def _joined(sentences: Sequence[np.ndarray]) -> Text:
+    """Lay sentences end to end."""
+    text = [words for s in sentences for words in ([START], s, [END])]
+    numbers = np.concatenate(text or [[]]).astype(np.int32)
+    lengths = np.array([len(s) for s in sentences], np.int32)
+    firsts = np.cumsum(lengths + 2) - (lengths + 2)
+    return Text(numbers.__getitem__, firsts, lengths)
 
 
 class Windows:
@@ -134,15 +145,12 @@ class Windows:
     """
 
     def __init__(self, stream: Stream, order: np.ndarray):
-        self._stream = stream
-        lengths = stream._lengths[order]
-        ends = np.cumsum(lengths)
-        # Where in the text each word stands: all of the first sentence, all of the second ...
-        self._places = np.repeat(stream._firsts[order] - (ends - lengths), lengths)
-        self._places += np.arange(stream.words)
+        self._stream, self._order = stream, order
+        # How many words stand before each sentence in this order.
+        self._begins = begins = np.zeros(len(order) + 1, np.int64)
+        np.cumsum(stream._lengths[order], out=begins[1:])
         # A row begins where a sentence does, as near to its share of the words as can be.
         shares = np.arange(stream.B + 1) * stream.words / stream.B
-        begins = np.append(0, ends)
         after = np.searchsorted(begins, shares)
         before = np.maximum(after - 1, 0)
         nearer = shares - begins[before] < begins[after] - shares
@@ -174,9 +182,17 @@ class Windows:
         steps = number * stream.T + np.arange(stream.T)[:, None]
         at = self._bounds[:-1][stream.rows] + steps
         real = at < self._bounds[1:][stream.rows]
-        places = self._places[np.where(real, at, 0)]
-        x = np.where(real, stream._text[places], PADDING)
-        y = np.where(real, stream._text[places + 1], PADDING)
+        places = self._places(np.where(real, at, 0))
+        x, y = np.where(
+            real, stream._text.read(np.stack([places, places + 1])), PADDING
+        )
         start = (steps == 0) | ((x == START) & (not stream.carry))
         start = np.broadcast_to(start, x.shape)
         return Batch(x, y, real.astype(np.float32), start.astype(np.float32))
+
+    def _places(self, at: np.ndarray) -> np.ndarray:
+        """Where in the text words stand that have so many words before them in this order."""
+        number = np.searchsorted(self._begins, at, "right") - 1
+        return self._stream._text.firsts[self._order[number]] + (
+            at - self._begins[number]
+        )

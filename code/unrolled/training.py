@@ -19,6 +19,7 @@ from typing import Any
 from unrolled import devices, fields, models
 from unrolled.corpus import Corpus, Sentence
 from unrolled.errors import UserError
+from unrolled.kept import Sentences
 from unrolled.language_model import LanguageModel
 from unrolled.models import Epoch, State, Trained
 from unrolled.options import Options
@@ -253,7 +254,10 @@ def stream_of(
     rows: slice = slice(None),
 ) -> Stream:
     """Encode sentences, and lay them out as the options say."""
-    encoded = [vocabulary.encode(sentence) for sentence in sentences]
+    if isinstance(sentences, Sentences):
+        encoded = sentences.encoded(vocabulary)
+    else:
+        encoded = [vocabulary.encode(sentence) for sentence in sentences]
     return Stream(encoded, options.batch, options.window, options.carry, rows)
 
 

@@ -70,7 +70,8 @@ class Vocabulary:
         """
         if size is not None and size <= len(SPECIAL):
             raise ValueError(f"size={size}: expected {len(SPECIAL) + 1} or more")
-        counts = Counter(chain.from_iterable(sentences))
+        counts = _counts(sentences)
+        counts.pop("", None)
         words = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([*SPECIAL, *words][:size])
 
@@ -95,6 +96,11 @@ class Vocabulary:
             (numbers.get(word, UNKNOWN) for word in sentence), np.int32, len(sentence)
         )
 
+    def renumber(self, tokens: Sequence[str]) -> np.ndarray:
+        """The numbers of another vocabulary's tokens, int32; special ones keep theirs."""
+        special = np.arange(len(SPECIAL), dtype=np.int32)
+        return np.append(special, self.encode(tokens[len(SPECIAL) :]))
+
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Turn numbers into tokens.
 
@@ -116,8 +122,16 @@ class Vocabulary:
         ValueError
             If the sentences hold no words.
         """
-        counts = Counter(chain.from_iterable(sentences))
+        counts = _counts(sentences)
         if not counts:
             raise ValueError("the sentences hold no words")
         known = sum(n for word, n in counts.items() if word in self._numbers)
         return known / counts.total()
+
+
+def _counts(sentences: Iterable[Sequence[str]]) -> Counter[str]:
+    """How often each word comes."""
+    if hasattr(sentences, "counts"):
+        # In a file: see `unrolled.kept`.
+        return sentences.counts()
+    return Counter(chain.from_iterable(sentences))
