@@ -148,7 +148,7 @@ def test_a_cell_that_kills_its_process_is_named(book):
 
 def test_frozen_outputs_are_shown_as_they_are(frozen_book):
     book = frozen_book
-    assert not book.frozen("one").with_suffix(".part").exists()
+    assert not list(book.folder.rglob("*.part"))
     shutil.rmtree(book.folder / "_build")
     thawed = book.execute("--execute", "never")
     assert (
@@ -385,6 +385,18 @@ def test_a_dry_run_says_what_would_be_done_and_why(frozen_book):
     book.execute("two")
     dry = book.execute("--freeze", "--execute", "dry", "two")
     assert dry.stdout.splitlines()[0] == "two: executed here already"
+
+
+def test_a_reader_who_has_seen_enough_is_no_mistake(book):
+    """As ``head`` is, after a line."""
+    for options in (["--execute", "dry"], ["--help"], ["one"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            **book.command(*options), stdout=writing, stderr=subprocess.PIPE
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_no_commit_holds_is_not_frozen(book):

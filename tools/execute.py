@@ -22,7 +22,7 @@ from fingerprint import fingerprint
 from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
 from provenance import Provenance, commit, local_changes, private_words
-from unrolled.command_line import Parser
+from unrolled import command_line, files
 from unrolled.errors import UserError
 from unrolled.shakespeare import load
 
@@ -31,9 +31,9 @@ def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
     """Write an executed page; one that is there already is replaced in one go, or stays."""
     path = folder / f"{page}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    nbformat.write(notebook, unfinished)
-    return unfinished.replace(path)
+    with files.replacing(path) as file:
+        file.write(f"{nbformat.writes(notebook)}\n".encode())
+    return path
 
 
 def tell(steps: list[Step]) -> None:
@@ -168,9 +168,9 @@ def refuse_local_changes() -> None:
         )
 
 
-def main() -> int:
-    """Do what was asked; 0 if it is done, 1 if a cell failed, 2 for a wrong request."""
-    parser = Parser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Do what was asked; exit status 1 if a cell failed, 2 for a wrong request."""
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "pages", nargs="*", help="such as network-from-scratch (default: all)"
     )
@@ -194,19 +194,15 @@ def main() -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
     try:
         (freeze if options.freeze else update)(chosen, options.execute)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
     except kernel.PageError as error:
         print(f"\n{error}", file=sys.stderr)
-        return 1
+        sys.exit(1)
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished pages are kept; the next run goes on.", file=sys.stderr
         )
-        return 130
-    return 0
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run(main, name="Error")
