@@ -34,24 +34,31 @@ export PYTHONPATH := $(CURDIR)/code$(if $(PYTHONPATH),:$(PYTHONPATH))
 endif
 
 SOURCES := -c . -d _build/doctrees book
+INDEX   := _build/html/index.html
 EPUB    := _build/html/downloads/unrolled.epub
 CODE    := code tests book/_ext tools benchmarks conf.py
 
-.PHONY: help html test freeze serve scripts-help bench lock clean distclean environment test-environment
+.PHONY: help html site test freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
+ifeq ($(EXECUTE),dry)
+	@$(PY) tools/execute.py --execute dry
+else
+	@$(PY) tools/alone.py _build $(MAKE) -s --no-print-directory site
+	@echo "The book: $(INDEX)"
+	@$(PY) -c "import pathlib; print(pathlib.Path('$(INDEX)').absolute().as_uri())"
+endif
+
+# What `make html` does while no other build is at work.
+site:
 	@$(PY) tools/execute.py --execute "$(EXECUTE)"
-ifneq ($(EXECUTE),dry)
 	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html $(SOURCES) _build/html
 	@$(MAKE) -s --no-print-directory $(EPUB)
-	@echo "The book: _build/html/index.html"
-	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'
-endif
 
 # From the pages that Sphinx has just read, where they changed.
 $(EPUB): _build/doctrees/environment.pickle
@@ -148,7 +155,7 @@ $(VENV)/%.done: %.txt $(VENV)/made
 
 $(VENV)/unrolled.done: pyproject.toml $(VENV)/requirements.done
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
-	@echo "$(CURDIR)" > $@
+	@pwd -P > $@
 
 # Made anew: an environment whose Python is gone, or is not the one asked for ...
 version = $(shell $(1) -c "import sys; print(*sys.version_info[:2])" 2>/dev/null)

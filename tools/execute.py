@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 import kernel
+from alone import take
 from fingerprint import fingerprint
 from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
@@ -34,6 +35,13 @@ def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
     with files.replacing(path) as file:
         file.write(f"{nbformat.writes(notebook)}\n".encode())
     return path
+
+
+def remove_unfinished() -> None:
+    """Remove what runs that were killed had begun to write."""
+    for folder in (EXECUTED, FROZEN):
+        for left in folder.rglob(f"*{files.UNFINISHED}"):
+            left.unlink()
 
 
 def tell(steps: list[Step]) -> None:
@@ -191,8 +199,10 @@ def main() -> None:
     if options.freeze and options.execute == "never":
         parser.error("nothing can be frozen with EXECUTE=never")
     chosen = [page for page in pages if page in (options.pages or pages)]
-    BUILD.mkdir(parents=True, exist_ok=True)
     try:
+        if options.execute != "dry":
+            take(BUILD)
+            remove_unfinished()
         (freeze if options.freeze else update)(chosen, options.execute)
     except kernel.PageError as error:
         print(f"\n{error}", file=sys.stderr)
