@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One build at a time in a folder: who comes second says so, and waits for the first.
 
-python tools/alone.py FOLDER COMMAND ...
+``python tools/alone.py FOLDER COMMAND ...`` runs a command when its turn has come.
 """
 
 from __future__ import annotations
