@@ -9,6 +9,8 @@ PORT   ?= 8000
 EXECUTE  ?= auto
 # TESTS=tests/test_cells.py: which tests `make test` runs, and other options of pytest. Nothing: all.
 TESTS    ?=
+# ROUNDS="--kills 5 --disks 2": how much `make torture` does.
+ROUNDS   ?=
 # CHAPTERS="network-from-scratch gru-and-lstm": what `make freeze` is to freeze. Nothing: all.
 CHAPTERS ?=
 
@@ -38,7 +40,7 @@ INDEX   := _build/html/index.html
 EPUB    := _build/html/downloads/unrolled.epub
 CODE    := code tests book/_ext tools benchmarks conf.py
 
-.PHONY: help html site test freeze serve scripts-help bench lock clean distclean environment test-environment
+.PHONY: help html site test torture freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
 
 help:
@@ -70,6 +72,9 @@ test: test-environment ## check the code and run all tests, or some (TESTS=tests
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
+
+torture: test-environment ## kill training, freezing and building, fill their disk (ROUNDS="--kills 5")
+	@PYTHONPATH="$(CURDIR)/code:tools" $(PY) tests/torture.py $(ROUNDS)
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
