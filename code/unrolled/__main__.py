@@ -7,6 +7,7 @@ import io
 import shlex
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -237,21 +238,37 @@ def generate(given: dict[str, Any]) -> None:
         print(typed + sampling.detokenize(tokens, level, start=len(prompt)))
 
 
-# --------------------------------------------------------------------------------------- score
+# --------------------------------------------------------------------------- score and history
 
 
 @dataclass(frozen=True)
-class Scoring:
+class Result:
+    """What becomes of a result; ``history`` can be told no more."""
+
+    format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
+    """Of the result."""
+    output: fields.File | None = None
+    """A file for the result."""
+
+    def write(self, report: Callable[..., None], *content: Any) -> None:
+        """Write content in the words of a report."""
+        result = io.StringIO(newline="")
+        report(result, *content)
+        if self.output:
+            with files.replacing(self.output) as file:
+                file.write(result.getvalue().encode("utf-8"))
+        else:
+            print(result.getvalue(), end="")
+
+
+@dataclass(frozen=True)
+class Scoring(Result):
     """What ``score`` can be told."""
 
     text: str = "-"
     """A file with a sentence on each line; -: the standard input."""
     encoding: str = "utf-8"
     """Of the text."""
-    format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
-    """Of the result."""
-    output: fields.File | None = None
-    """A file for the result."""
 
 
 def score(given: dict[str, Any]) -> None:
@@ -262,13 +279,17 @@ def score(given: dict[str, Any]) -> None:
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
     scores = sampling.score(trained.model, trained.vocabulary, sentences)
-    result = io.StringIO(newline="")
-    reports.FORMATS[chosen.format](result, lines, scores)
-    if chosen.output:
-        with files.replacing(chosen.output) as file:
-            file.write(result.getvalue().encode("utf-8"))
-    else:
-        print(result.getvalue(), end="")
+    chosen.write(reports.FORMATS[chosen.format], lines, scores)
+
+
+def history(given: dict[str, Any]) -> None:
+    """Say how a training went, or how far it is, epoch by epoch."""
+    model = given.pop("model")
+    chosen = fields.changed(Result(), **given)
+    # The best model knows no later epochs.
+    last = model / "last.npz"
+    trained = models.load(last if last.exists() else model)
+    chosen.write(reports.HISTORIES[chosen.format], trained.state.history)
 
 
 def _lines(path: str, encoding: str) -> list[str]:
@@ -284,8 +305,8 @@ def _lines(path: str, encoding: str) -> list[str]:
 # ------------------------------------------------------------------------------- all commands
 
 
-def main() -> None:
-    """Read the command line and do what it says."""
+def parser() -> command_line.Parser:
+    """What reads the command line (and of what shtab makes completions for a shell)."""
     parser = command_line.Parser(prog="python -m unrolled", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True)
 
@@ -302,7 +323,13 @@ def main() -> None:
     add(train, Training(), "source")
     add(generate, Writing())
     add(score, Scoring(), "text")
-    given = vars(parser.parse_args())
+    add(history, Result())
+    return parser
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    given = vars(parser().parse_args())
     given.pop("run")(given)
 
 
