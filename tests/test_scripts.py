@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from unrolled import machine
+from unrolled import machine, shakespeare
 
 CODE = Path(__file__).parents[1] / "code"
 SCRIPTS = {
@@ -107,6 +107,8 @@ def test_help_names_every_option_with_its_default(run, script, tmp_path):
 def trials(tmp_path_factory):
     """What each script printed and drew, run by a reader: its process and its folder."""
     folders = {script: tmp_path_factory.mktemp("deep") / "folder" for script in SCRIPTS}
+    # Else two of them would look for its words at the same time.
+    shakespeare.load()
     with ThreadPoolExecutor(machine.cores()) as pool:
         started = {
             script: pool.submit(start, script, *options, "--output", str(folder))
