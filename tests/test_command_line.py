@@ -226,6 +226,17 @@ def test_a_text_that_has_moved(unrolled, home, tmp_path):
     works(unrolled("train", tmp_path / "moved.csv", *again))
 
 
+def test_a_text_from_the_standard_input(unrolled, home, tmp_path):
+    folder, given = tmp_path / "model", (home / "sayings.txt").read_bytes()
+    done = unrolled("train", "-", *SMALL, "--output", folder, stdin=given)
+    assert "text: standard-input; sentences: " in works(done)
+    again = ["--resume", folder, "--epochs", "3"]
+    mistake(unrolled("train", *again), "standard input: give it again, with - before")
+    assert "epoch   3" in unrolled("train", "-", *again, stdin=given).err
+    assert "has changed" in unrolled("train", "-", *again, stdin=given[:-9]).err
+    mistake(unrolled("train", "-", "--output", tmp_path / "none"), "file is empty")
+
+
 def test_a_training_cut_off_in_its_first_epoch_can_write(unrolled, home, tmp_path):
     (tmp_path / "last.npz").write_bytes((home / "csv" / "last.npz").read_bytes())
     assert works(unrolled("generate", tmp_path, "--count", "2")).count("\n") == 2

@@ -87,10 +87,22 @@ def test_python_itself_reads_them_one_after_another():
 def test_every_block_can_be_pasted(build, page):
     """As it was written, at both prompts."""
     html = (build / "html" / f"{page}.html").read_text(encoding="utf-8")
-    for block in BeautifulSoup(html, "html.parser").article.select(PYTHON):
+    for block in BeautifulSoup(html, "html.parser").select(f"article {PYTHON}"):
         written = ast.dump(ast.parse(block.get_text()))
         text = copied(block)
         assert Prompt().paste(text) == written
         ipython = TransformerManager()
         assert ipython.check_complete(text)[0] != "invalid"
         assert ast.dump(ast.parse(ipython.transform_cell(text))) == written
+
+
+def test_the_button_copies_what_is_pasted_here(visit):
+    opened = visit("network-from-scratch")
+    opened.evaluate(
+        "addEventListener('copy', () => window.copied = getSelection().toString())"
+    )
+    for block in opened.locator(f"{PYTHON}:has(.skip)").all()[:3]:
+        block.hover()
+        block.locator("xpath=..").locator(".copybtn").click()
+        html = BeautifulSoup(block.evaluate("(pre) => pre.outerHTML"), "html.parser")
+        assert opened.evaluate("copied") == copied(html.pre)

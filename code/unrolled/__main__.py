@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+import shutil
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +35,8 @@ from unrolled.probability import perplexity
 
 #: What may be another where a training goes on: the file may have moved.
 MAY_CHANGE = ("source", "epochs", "resume", "save_every")
+#: What a text is called that comes from there.
+STANDARD_INPUT = "standard-input"
 #: The share of a text that must be known, or there is a warning.
 FEW_KNOWN = 0.5
 #: Words and characters of a sentence, at most, where nothing else is asked for.
@@ -63,8 +67,10 @@ class Training:
 
 
 def train(given: dict[str, Any]) -> None:
-    """Train a language model on a text, and keep it in a folder."""
+    """Train a language model on a text (-: the standard input), and keep it in a folder."""
     with contextlib.ExitStack() as held:
+        if given.get("source") == "-":
+            given["source"] = held.enter_context(_standard_input())
         if "resume" in given:
             folder = given["resume"]
             if folder.name in ("best.npz", "last.npz"):
@@ -130,8 +136,22 @@ def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
     return fields.changed(own, **given)
 
 
+@contextlib.contextmanager
+def _standard_input() -> Iterator[str]:
+    """Keep the standard input in a file, which can be read more than once."""
+    with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
+        path = Path(folder, STANDARD_INPUT)
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield str(path)
+
+
 def _found_again(source: Source) -> Corpus:
     """The text of a training that goes on."""
+    if Path(source.source).name == STANDARD_INPUT and not Path(source.source).exists():
+        raise UserError(
+            "the text came from the standard input: give it again, with - before --resume"
+        )
     if source.source != "shakespeare" and not Path(source.source).exists():
         raise UserError(
             f"{source.source}: no such file: if the text has moved, give its path before --resume"
