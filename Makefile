@@ -9,6 +9,8 @@ PORT   ?= 8000
 EXECUTE  ?= auto
 # TESTS=tests/test_cells.py: which tests `make test` runs, and other options of pytest. Nothing: all.
 TESTS    ?=
+# ROUNDS="--kills 5 --disks 2": how much `make torture` does.
+ROUNDS   ?=
 # CHAPTERS="network-from-scratch gru-and-lstm": what `make freeze` is to freeze. Nothing: all.
 CHAPTERS ?=
 
@@ -34,24 +36,31 @@ export PYTHONPATH := $(CURDIR)/code$(if $(PYTHONPATH),:$(PYTHONPATH))
 endif
 
 SOURCES := -c . -d _build/doctrees book
+INDEX   := _build/html/index.html
 EPUB    := _build/html/downloads/unrolled.epub
 CODE    := code tests book/_ext tools benchmarks conf.py
 
-.PHONY: help html test freeze serve scripts-help bench lock clean distclean environment test-environment
+.PHONY: help html site test torture freeze serve scripts-help bench lock clean distclean environment test-environment
 .NOTPARALLEL:
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 html: environment ## build the book in _build/html; chapters are executed where they changed
+ifeq ($(EXECUTE),dry)
+	@$(PY) tools/execute.py --execute dry
+else
+	@$(PY) tools/alone.py _build $(MAKE) -s --no-print-directory site
+	@echo "The book: $(INDEX)"
+	@$(PY) -c "import pathlib; print(pathlib.Path('$(INDEX)').absolute().as_uri())"
+endif
+
+# What `make html` does while no other build is at work.
+site:
 	@$(PY) tools/execute.py --execute "$(EXECUTE)"
-ifneq ($(EXECUTE),dry)
 	@echo "Building the pages ..."
 	@$(PY) -m sphinx -q -b html $(SOURCES) _build/html
 	@$(MAKE) -s --no-print-directory $(EPUB)
-	@echo "The book: _build/html/index.html"
-	@echo "$(CURDIR)/_build/html/index.html" | sed 's/ /%20/g; s|^|file://|'
-endif
 
 # From the pages that Sphinx has just read, where they changed.
 $(EPUB): _build/doctrees/environment.pickle
@@ -63,6 +72,9 @@ test: test-environment ## check the code and run all tests, or some (TESTS=tests
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE)
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
+
+torture: test-environment ## kill training, freezing and building, fill their disk (ROUNDS="--kills 5")
+	@PYTHONPATH="$(CURDIR)/code:tools" $(PY) tests/torture.py $(ROUNDS)
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)
@@ -148,7 +160,7 @@ $(VENV)/%.done: %.txt $(VENV)/made
 
 $(VENV)/unrolled.done: pyproject.toml $(VENV)/requirements.done
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
-	@echo "$(CURDIR)" > $@
+	@pwd -P > $@
 
 # Made anew: an environment whose Python is gone, or is not the one asked for ...
 version = $(shell $(1) -c "import sys; print(*sys.version_info[:2])" 2>/dev/null)

@@ -28,7 +28,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
-    # Ours, one a file in book/_ext. First what stands on pages,
+    # Ours, one a file in book/_ext. First who may build; then what stands on pages,
+    "unfinished",
     "outputs",
     "page_foot",
     "source",
@@ -95,7 +96,8 @@ bibtex_bibfiles = ["book/references.bib"]
 bibtex_default_style = "unsrtalpha"
 bibtex_reference_style = "author_year"
 
-copybutton_exclude = ".linenos, .gp, .go"
+# The last: blank lines that would end a function at Python's prompt (code_blocks.py).
+copybutton_exclude = ".linenos, .gp, .go, .skip"
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {

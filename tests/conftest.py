@@ -24,6 +24,8 @@ jax.config.update("jax_num_cpu_devices", 4)
 
 ROOT = Path(__file__).parents[1]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
+#: A quarter of the time of all tests: each chapter runs alone.
+LONGEST = "test_downloads.py"
 
 
 def pytest_configure(config):
@@ -34,10 +36,16 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Let one worker build the site, for its own tests, while the other does what needs none."""
-    needing = dict.fromkeys(i.path for i in items if "build" in i.fixturenames)
-    first = next(iter(needing), None)
-    items.sort(key=lambda i: 0 if i.path == first else 2 if i.path in needing else 1)
+    """Let one worker build the site, for the longest file of all, while the other does the rest.
+
+    What else needs the site comes last; of that each file is short, and no worker waits for long.
+    """
+    needing = {item.path for item in items if "build" in item.fixturenames}
+
+    def turn(item):
+        return item.path.name != LONGEST, item.path in needing
+
+    items.sort(key=turn)
 
 
 @pytest.fixture

@@ -281,6 +281,17 @@ def test_what_no_text_of_several_has_a_use_for(unrolled, several):
     mistake(unrolled("train", table, table, "--lines"), "each row is a text of its own")
 
 
+def test_a_text_from_the_standard_input(unrolled, home, tmp_path):
+    folder, given = tmp_path / "model", (home / "sayings.txt").read_bytes()
+    done = unrolled("train", "-", *SMALL, "--output", folder, stdin=given)
+    assert "text: standard-input; sentences: " in works(done)
+    again = ["--resume", folder, "--epochs", "3"]
+    mistake(unrolled("train", *again), "standard input: give it again, with - before")
+    assert "epoch   3" in unrolled("train", "-", *again, stdin=given).err
+    assert "has changed" in unrolled("train", "-", *again, stdin=given[:-9]).err
+    mistake(unrolled("train", "-", "--output", tmp_path / "none"), "file is empty")
+
+
 def test_a_training_cut_off_in_its_first_epoch_can_write(unrolled, home, tmp_path):
     (tmp_path / "last.npz").write_bytes((home / "csv" / "last.npz").read_bytes())
     assert works(unrolled("generate", tmp_path, "--count", "2")).count("\n") == 2
@@ -570,6 +581,7 @@ COMMANDS = {
     "train": __main__.Training(),
     "generate": __main__.Writing(),
     "score": __main__.Scoring(),
+    "history": __main__.Result(),
 }
 #: Settings that are given without a name.
 POSITIONAL = {"train": "source", "score": "text"}
@@ -743,6 +755,51 @@ def test_all_formats_hold_the_same_numbers(unrolled):
     assert "unicorn (unknown) " in text[2]
     total = -sum(one["log_probability"] for one in sentences)
     assert text[-1] == f"all: perplexity {math.exp(total / 18):.1f} over 18 tokens"
+
+
+def test_a_history_has_all_epochs_in_every_format(unrolled, home, tmp_path):
+    text = works(unrolled("history", "csv")).splitlines()
+    epochs = json.loads(works(unrolled("history", "csv", "--format", "json")))
+    assert [one["epoch"] for one in epochs] == [*range(1, len(text) + 1)]
+    for line, one in zip(text, epochs):
+        assert line.startswith(f"epoch {one['epoch']:3}: perplexity ")
+        assert f"validation {one['validation_perplexity']:8.1f}" in line
+        assert one["perplexity"] == pytest.approx(math.exp(one["loss"]))
+    result = tmp_path / "history.csv"
+    asked = ["--format", "csv", "--output", result]
+    assert works(unrolled("history", home / "csv" / "last.npz", *asked)) == ""
+    with result.open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    expected = [{name: str(value) for name, value in one.items()} for one in epochs]
+    assert rows == expected
+    mistake(unrolled("history", "nothing"), "nothing")
+
+
+COMPLETE = """
+source ./completions
+complete=$(complete -p unrolled | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+$complete unrolled "${@: -1}" "${@: -2:1}"
+echo "${COMPREPLY[*]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ([""], "train generate score history"),
+        (["train", "--optimizer", ""], " ".join(RATES)),
+        (["score", "model", "--for"], "--format"),
+    ],
+)
+def test_a_shell_completes_commands_and_words(tmp_path, words, completed):
+    pytest.importorskip("shtab")
+    asked = ["--shell", "bash", "--prog", "unrolled", "unrolled.__main__.parser"]
+    written = subprocess.check_output([sys.executable, "-m", "shtab", *asked])
+    (tmp_path / "completions").write_bytes(written)
+    typed = ["bash", "-c", COMPLETE, "bash", "unrolled", *words]
+    done = subprocess.check_output(typed, cwd=tmp_path, text=True)
+    assert done.strip() == completed
 
 
 def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):

@@ -5,13 +5,16 @@ import re
 import shutil
 import sys
 import zipfile
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 
 import downloads
+from downloads import package
 from pages import ROOT, code_of, executed_pages, read_page, shown
 from support import clean_environment, run
 
@@ -129,8 +132,63 @@ def test_a_script_says_in_one_line_what_is_missing(build, tmp_path):
     )
     assert done.returncode == 2
     assert re.fullmatch(
-        "Error: packages are missing: pip install .*numpy.*\n", done.stderr
+        "Error: packages are missing or too old: pip install .*numpy.*\n", done.stderr
     )
+
+
+@pytest.fixture
+def older_jax(tmp_path, monkeypatch):
+    """A machine with another version of a package, as hosted notebooks have."""
+    info = tmp_path / "jax-0.9.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jax\nVersion: 0.9.7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def packages_cell(template, *needed):
+    return TransformerManager().transform_cell(
+        package.check_packages(template, [*needed])
+    )
+
+
+def test_what_is_too_old_is_named_and_installed(older_jax, capsys):
+    asked = []
+    pip = SimpleNamespace(run_line_magic=lambda *words: asked.append(words))
+    given = {"get_ipython": lambda: pip}
+    for installed in ("jax>=0.9.7", "jax>=0.9", "jax", "numpy>=2.0"):
+        exec(packages_cell(package.INSTALL, installed), given)
+    assert (asked, capsys.readouterr().out) == ([], "")
+    cell = packages_cell(package.INSTALL, "jax>=0.10", "numpy>=2.0", "no-such-package")
+    exec(cell, given)
+    assert asked == [("pip", "install --quiet {shlex.join(missing)}")]
+    assert given["missing"] == ["jax>=0.10", "no-such-package"]
+    said = "Missing here, or too old; to be installed: jax>=0.10 no-such-package\n"
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_a_script_refuses_what_is_too_old(older_jax, capsys):
+    with pytest.raises(SystemExit) as end:
+        exec(packages_cell(package.REFUSE, "jax>=0.10"), {})
+    assert end.value.code == 2
+    expected = "Error: packages are missing or too old: pip install 'jax>=0.10'\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_cells_of_modules_can_be_changed_and_run_again():
+    """In one kernel: what was imported is forgotten."""
+    changed = """
+provide("__init__.py", "")
+provide("text.py", "number = 1")
+from unrolled.text import number as first
+{again}
+provide("__init__.py", "")
+provide("text.py", "number = 2")
+from unrolled.text import number as second
+print(first, second)
+"""
+    code = package.PROVIDE + changed.format(again=package.PROVIDE)
+    done = run(sys.executable, "-c", code, env=clean_environment())
+    assert done.stdout == "1 2\n", done.stderr
 
 
 # ------------------------------------------------------------------------------------ the EPUB

@@ -3,12 +3,14 @@
 Scripts stand in for Pythons. They note what pip is asked to install, and install nothing.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 MAKE = shutil.which("make")
@@ -57,9 +59,23 @@ def make(tmp_path):
 
 def test_make_alone_lists_the_targets(make):
     lines = make().stdout.splitlines()
-    targets = "html test freeze serve scripts-help bench lock clean distclean parity"
+    targets = "html test torture freeze serve scripts-help bench lock clean "
+    targets += "distclean parity"
     assert [line.split()[1] for line in lines] == targets.split()
     assert all(len(line.split()) > 4 for line in lines)
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / ".github/workflows").glob("*.yml")], ids=lambda path: path.stem
+)
+def test_workflows_ask_for_what_there_is(make, path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    said = "\n".join(step.get("run", "") for step in steps)
+    targets = {line.split()[1] for line in make().stdout.splitlines()}
+    assert {*re.findall(r"\bmake ([a-z-]+)", said)} <= targets
+    files = re.findall(r"(?:-r |^)(\S+\.in|\.ci/\w+)", said, re.M)
+    assert all((ROOT / file).is_file() for file in files)
 
 
 @pytest.mark.parametrize(

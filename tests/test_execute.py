@@ -18,83 +18,9 @@ import pytest
 
 import pages
 from provenance import private_words
+from small_book import Book
 
 ROOT = Path(__file__).parents[1]
-
-HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# A page\n\n"
-CELL = "```{code-cell} ipython3\n%s\n```\n"
-
-
-class Book:
-    """A copy of the book's tools and code with two short pages, and ways to execute them."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "code", folder / "code", ignore=ignored)
-        (folder / "book").mkdir()
-        shutil.copytree(ROOT / "tools", folder / "tools", ignore=ignored)
-        self.write("one", "1 + 1")
-        self.write("two", "2 + 2")
-
-    def write(self, page, *cells):
-        text = HEAD + "".join(CELL % cell for cell in cells)
-        (self.folder / "book" / f"{page}.md").write_text(text)
-
-    def command(self, *options, **variables):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("UNROLLED")}
-        return {
-            "args": [sys.executable, "tools/execute.py", *options],
-            "cwd": self.folder,
-            "env": {
-                **kept,
-                "PYTHONPATH": str(self.folder / "code"),
-                "UNROLLED_BUDGET": "smoke",
-                **variables,
-            },
-            "text": True,
-        }
-
-    def execute(self, *options, **variables):
-        return subprocess.run(
-            **self.command(*options, **variables), capture_output=True
-        )
-
-    def frozen(self, page):
-        return self.folder / "book" / "_frozen" / f"{page}.ipynb"
-
-    def executed(self, page):
-        return self.folder / "_build" / "executed" / f"{page}.ipynb"
-
-    def shown(self, page):
-        return pages.shown(page, self.folder / "_build")
-
-    def made(self, page):
-        return self.shown(page)["metadata"]["unrolled"]
-
-    def output(self, page):
-        return pages.code_cells(self.shown(page))[0].outputs[0].data["text/plain"]
-
-    def pretend(self, page, **changes):
-        """Rewrite a frozen page's provenance, as if another machine had made it."""
-        notebook = json.loads(self.frozen(page).read_text())
-        made = notebook["metadata"]["unrolled"]
-        made.update(changes)
-        if "device" in changes:
-            made["fingerprint"]["the device"] = changes["device"]
-        if "budget" in changes:
-            made["fingerprint"]["the budget"] = changes["budget"]
-        self.frozen(page).write_text(json.dumps(notebook))
-
-    def git(self, *arguments):
-        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-        command = ["git", *who, *arguments]
-        return subprocess.check_output(command, cwd=self.folder, text=True).strip()
-
-    def commit(self):
-        self.git("add", "book", "code")
-        self.git("commit", "-qm", "A book")
-        return self.git("rev-parse", "--short=10", "HEAD")
 
 
 @pytest.fixture
@@ -148,7 +74,7 @@ def test_a_cell_that_kills_its_process_is_named(book):
 
 def test_frozen_outputs_are_shown_as_they_are(frozen_book):
     book = frozen_book
-    assert not book.frozen("one").with_suffix(".part").exists()
+    assert not list(book.folder.rglob("*.part"))
     shutil.rmtree(book.folder / "_build")
     thawed = book.execute("--execute", "never")
     assert (
@@ -385,6 +311,18 @@ def test_a_dry_run_says_what_would_be_done_and_why(frozen_book):
     book.execute("two")
     dry = book.execute("--freeze", "--execute", "dry", "two")
     assert dry.stdout.splitlines()[0] == "two: executed here already"
+
+
+def test_a_reader_who_has_seen_enough_is_no_mistake(book):
+    """As ``head`` is, after a line."""
+    for options in (["--execute", "dry"], ["--help"], ["one"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            **book.command(*options), stdout=writing, stderr=subprocess.PIPE
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_no_commit_holds_is_not_frozen(book):

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from unrolled import reports
+from unrolled.models import Epoch
 from unrolled.sampling import Score
 
 LINES = ["The “cat”, ran.", "A"]
@@ -67,3 +68,20 @@ def test_a_perplexity_beyond_all_numbers_is_null():
     one = Score(["</s>"], [True], [1e5])
     assert json.loads(written("json", [""], [one]))[0]["perplexity"] is None
     assert "perplexity inf" in written("text", [""], [one])
+
+
+def test_a_history_is_written_whole_in_every_format():
+    history = [Epoch(1, 0.5, 2.0, 1.0, 3.0, 70.0), Epoch(2, 0.25, 1.0, 0.5, 3.0, 71.0)]
+    written = {}
+    for format, report in reports.HISTORIES.items():
+        report(file := io.StringIO(newline=""), history)
+        written[format] = file.getvalue()
+    assert written["text"].splitlines() == [str(epoch) for epoch in history]
+    known = {
+        "epoch": 2, "learning_rate": 0.25, "loss": 1.0, "validation": 0.5, "seconds": 3.0,
+        "words_per_second": 71.0, "perplexity": math.exp(1.0),
+        "validation_perplexity": math.exp(0.5),
+    }  # fmt: skip
+    assert json.loads(written["json"])[1] == pytest.approx(known)
+    rows = list(csv.DictReader(io.StringIO(written["csv"], newline="")))
+    assert rows[1] == {name: str(value) for name, value in known.items()}

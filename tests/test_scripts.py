@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from unrolled import machine
+from unrolled import machine, shakespeare
 
 CODE = Path(__file__).parents[1] / "code"
 SCRIPTS = {
@@ -76,6 +76,17 @@ def test_all_scripts_are_run_here():
     assert {path.name for path in CODE.glob("*.py")} == SCRIPTS.keys()
 
 
+@pytest.mark.parametrize("folder", ["code", "tools", "benchmarks", "tests"])
+def test_whatever_can_be_run_tells_mistakes_in_a_line(folder):
+    """And takes a reader who has seen enough, as ``head``, for none."""
+    # Its Python knows nothing of ours, and it says nothing.
+    elsewhere = ["torch_layers.py"]
+    for path in (CODE.parent / folder).glob("*.py"):
+        _, main, run = path.read_text(encoding="utf-8").partition("\nif __name__ ==")
+        if main and path.name not in elsewhere:
+            assert "\n    command_line.run(main" in run, path
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_names_every_option_with_its_default(run, script, tmp_path):
     done = run(script, "--help")
@@ -96,6 +107,8 @@ def test_help_names_every_option_with_its_default(run, script, tmp_path):
 def trials(tmp_path_factory):
     """What each script printed and drew, run by a reader: its process and its folder."""
     folders = {script: tmp_path_factory.mktemp("deep") / "folder" for script in SCRIPTS}
+    # Else two of them would look for its words at the same time.
+    shakespeare.load()
     with ThreadPoolExecutor(machine.cores()) as pool:
         started = {
             script: pool.submit(start, script, *options, "--output", str(folder))

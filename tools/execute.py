@@ -18,11 +18,12 @@ from pathlib import Path
 import nbformat
 
 import kernel
+from alone import take
 from fingerprint import fingerprint
 from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
 from provenance import Provenance, commit, local_changes, private_words
-from unrolled.command_line import Parser
+from unrolled import command_line, files
 from unrolled.errors import UserError
 from unrolled.shakespeare import load
 
@@ -31,9 +32,16 @@ def write(notebook: nbformat.NotebookNode, folder: Path, page: str) -> Path:
     """Write an executed page; one that is there already is replaced in one go, or stays."""
     path = folder / f"{page}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    nbformat.write(notebook, unfinished)
-    return unfinished.replace(path)
+    with files.replacing(path) as file:
+        file.write(f"{nbformat.writes(notebook)}\n".encode())
+    return path
+
+
+def remove_unfinished() -> None:
+    """Remove what runs that were killed had begun to write."""
+    for folder in (EXECUTED, FROZEN):
+        for left in folder.rglob(f"*{files.UNFINISHED}"):
+            left.unlink()
 
 
 def tell(steps: list[Step]) -> None:
@@ -57,9 +65,10 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     kernel.PageError
         If a cell fails. What was kept before stays.
     """
-    find_words()
     here = machine()
     mark = fingerprint(page, here["device"], here["budget"])
+    if "unrolled.shakespeare.load" in mark:
+        find_words()
     made = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
     start = time.perf_counter()
     notebook = kernel.run(page, number)
@@ -168,9 +177,9 @@ def refuse_local_changes() -> None:
         )
 
 
-def main() -> int:
-    """Do what was asked; 0 if it is done, 1 if a cell failed, 2 for a wrong request."""
-    parser = Parser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Do what was asked; exit status 1 if a cell failed, 2 for a wrong request."""
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "pages", nargs="*", help="such as network-from-scratch (default: all)"
     )
@@ -191,22 +200,20 @@ def main() -> int:
     if options.freeze and options.execute == "never":
         parser.error("nothing can be frozen with EXECUTE=never")
     chosen = [page for page in pages if page in (options.pages or pages)]
-    BUILD.mkdir(parents=True, exist_ok=True)
     try:
+        if options.execute != "dry":
+            take(BUILD)
+            remove_unfinished()
         (freeze if options.freeze else update)(chosen, options.execute)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
     except kernel.PageError as error:
         print(f"\n{error}", file=sys.stderr)
-        return 1
+        sys.exit(1)
     except KeyboardInterrupt:
         print(
             "\nStopped. Finished pages are kept; the next run goes on.", file=sys.stderr
         )
-        return 130
-    return 0
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run(main, name="Error")

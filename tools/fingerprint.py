@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,8 @@ from pathlib import Path
 import nbformat
 
 from definitions import Code, Module, imported, read_code, read_module
-from pages import PACKAGE, code_of, read_page
+from pages import PACKAGE, code_of, executed_pages, read_page
+from unrolled import command_line
 
 #: The modules of the package by their paths, such as ``unrolled.figures.style``.
 Modules = dict[str, Module]
@@ -170,5 +170,13 @@ def changes(then: dict[str, str], now: dict[str, str]) -> str:
     return ", ".join(names[:4] if more else names) + more
 
 
+def main() -> None:
+    """Say what a page reaches."""
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("page", choices=executed_pages(), metavar="page")
+    page = parser.parse_args().page
+    print(*sorted(reached(_cells(read_page(page)))), sep="\n")
+
+
 if __name__ == "__main__":
-    print(*sorted(reached(_cells(read_page(sys.argv[1])))), sep="\n")
+    command_line.run(main, name="Error")

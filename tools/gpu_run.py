@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
 from typing import Any
 
 import nbformat
 
 from pages import EXECUTED, FROZEN, PACKAGE, code_cells
 from provenance import Provenance
+from unrolled import command_line
+from unrolled.errors import UserError
 
 PAGE = "theano-and-the-gpu"
 KEPT = PACKAGE / "data" / "gpu_run.json"
@@ -60,8 +61,14 @@ def record(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Keep the newest record; 0 if there is one, 2 if not."""
+def main() -> None:
+    """Keep the newest record.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
     paths = [folder / f"{PAGE}.ipynb" for folder in (EXECUTED, FROZEN)]
     said = [f"{PAGE} has no outputs"]
     for path in filter(lambda path: path.exists(), paths):
@@ -72,10 +79,9 @@ def main() -> int:
             continue
         KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(f"{KEPT.name}: {found['made']['name']}, {found['made']['date']}")
-        return 0
-    print(f"Error: {said[-1]}", file=sys.stderr)
-    return 2
+        return
+    raise UserError(said[-1])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.run(main, name="Error")

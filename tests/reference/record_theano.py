@@ -11,6 +11,7 @@ by name; `<model>.npz` is what it returned.
 
 import argparse
 import pathlib
+import signal
 from collections import OrderedDict
 
 import numpy as np
@@ -282,6 +283,8 @@ MODELS = {"network": network, "rnn": rnn, "gru": gru, "lstm": lstm}
 
 def main():
     """Write the file of each model named on the command line, or of all."""
+    # Who reads no further, as `head`, ends it without a word.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
     parser.add_argument(

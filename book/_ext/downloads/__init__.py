@@ -60,8 +60,8 @@ class Chapter(NamedTuple):
 
     title: str
     about: str
-    # Other people's packages: name, and what pip calls it.
-    needed: dict[str, str]
+    # Other people's packages, as pip is asked for them.
+    needed: list[str]
     # Cells that provide the package.
     package: list[str]
     # Those of the page.
@@ -77,7 +77,7 @@ def read_chapter(page: str, out: Path, site: str) -> Chapter:
     about = ABOUT.format(
         models=MODELS if "recipes" in modules else "",
         where=f", <{site}>" if site else "",
-        needs=" ".join(f'"{it}"' if ">" in it else it for it in needed.values()),
+        needs=" ".join(f'"{it}"' if ">" in it else it for it in needed),
     )
     title, _, text = cells[0].source.partition("\n")
     cells[0].source = text.strip()

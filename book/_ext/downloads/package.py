@@ -23,6 +23,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+# Where these cells ran before, what they change now is to be imported anew.
+for name in [*sys.modules]:
+    if name.partition(".")[0] == "unrolled":
+        del sys.modules[name]
+
 home = tempfile.TemporaryDirectory(prefix="unrolled-")
 atexit.register(home.cleanup)
 sys.path.insert(0, home.name)
@@ -35,21 +40,43 @@ def provide(name, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())'''
 
 MISSING = """
-needed = {needed}
-missing = [wish for name, wish in needed.items() if not importlib.util.find_spec(name)]
+needed = [
+{needed}]
+
+
+def numbers(version):
+    \"\"\"Those of a version, to compare.\"\"\"
+    return [int(number) for number in re.findall("[0-9]+", version)]
+
+
+def fits(wish):
+    \"\"\"Whether a package is here, and is not too old.\"\"\"
+    name, _, least = wish.partition(">=")
+    try:
+        return numbers(version(name)) >= numbers(least)
+    except PackageNotFoundError:
+        return False
+
+
+missing = [wish for wish in needed if not fits(wish)]
 if missing:
 """
 
 INSTALL = f"""\
-import importlib.util
+import re
 import shlex
-{MISSING}    %pip install --quiet {{{{shlex.join(missing)}}}}"""
+from importlib.metadata import PackageNotFoundError, version
+{MISSING}    print("Missing here, or too old; to be installed:", *missing)
+    %pip install --quiet {{{{shlex.join(missing)}}}}
+    print("If cells below still find an old one: restart the kernel, and run all.")"""
 
 REFUSE = f"""\
-import importlib.util
+import re
 import shlex
 import sys
-{MISSING}    print("Error: packages are missing: pip install", shlex.join(missing), file=sys.stderr)
+from importlib.metadata import PackageNotFoundError, version
+{MISSING}    wishes = shlex.join(missing)
+    print("Error: packages are missing or too old: pip install", wishes, file=sys.stderr)
     sys.exit(2)"""
 
 
@@ -71,8 +98,8 @@ def _wishes() -> dict[str, str]:
     return {re.split("[<>=~ ]", wish)[0]: wish for wish in wishes}
 
 
-def needed_packages(code: list[str]) -> dict[str, str]:
-    """What code imports from other people: the name to import, and what to ask pip for."""
+def needed_packages(code: list[str]) -> list[str]:
+    """What to ask pip for, for all that code imports from other people."""
     names = set()
     for node in (node for text in code for node in ast.walk(ast.parse(text))):
         if isinstance(node, ast.Import):
@@ -81,14 +108,13 @@ def needed_packages(code: list[str]) -> dict[str, str]:
             names.add(node.module)
     tops = {name.partition(".")[0] for name in names}
     others = sorted(tops - sys.stdlib_module_names - {"unrolled", "__future__"})
-    distributions = {name: _distributions()[name][0] for name in others}
-    return {name: _wishes().get(one, one) for name, one in distributions.items()}
+    distributions = [_distributions()[name][0] for name in others]
+    return [_wishes().get(one, one) for one in distributions]
 
 
-def check_packages(template: str, needed: dict[str, str]) -> str:
+def check_packages(template: str, needed: list[str]) -> str:
     """A cell that looks for packages: ``INSTALL`` or ``REFUSE``."""
-    lines = "".join(f'    "{name}": "{wish}",\n' for name, wish in needed.items())
-    return template.format(needed=f"{{\n{lines}}}")
+    return template.format(needed="".join(f'    "{wish}",\n' for wish in needed))
 
 
 # ---------------------------------------------------------------------------- the book's package
