@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 from scipy.optimize import nnls
+
+from unrolled.devices import DATA
 
 #: What devices can do together, as XLA calls it.
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
@@ -65,7 +69,8 @@ def crossings(program: Any) -> list[Crossing]:
 def _bytes(arrays: str) -> int:
     """The bytes of arrays as XLA writes them: ``f32[1000,64]{1,0}``, or several in brackets."""
     return sum(
-        (int(bits) // 8 if bits else 1) * int(np.prod([int(n) for n in shape.split(",") if n]))
+        (int(bits) // 8 if bits else 1)
+        * int(np.prod([int(n) for n in shape.split(",") if n]))
         for _, bits, shape in _ARRAY.findall(arrays)
     )
 
@@ -73,6 +78,23 @@ def _bytes(arrays: str) -> int:
 def operations(program: Any) -> float:
     """The operations of one device in a program, as XLA counts them."""
     return program.cost_analysis()["flops"]
+
+
+def all_reduce(mesh: Mesh) -> Callable[[Any], Any]:
+    """A program that sums over all devices of a mesh and does nothing else.
+
+    It takes an array (devices, ...), of which each device has its own row, and gives the sum of
+    the rows, (1, ...), to all.
+    """
+    cut, everywhere = PartitionSpec(DATA), PartitionSpec()
+    return jax.jit(
+        jax.shard_map(
+            lambda row: jax.lax.psum(row, DATA),
+            mesh=mesh,
+            in_specs=cut,
+            out_specs=everywhere,
+        )
+    )
 
 
 class Link(NamedTuple):

@@ -23,9 +23,7 @@ def shared_batch(ax: Axes, mask: np.ndarray, n: int) -> None:
             ax.add_patch(Rectangle(place, 0.84, 0.84, color=color, linewidth=0))
         middle = (i + 0.5) * width
         words = int(mask[:, columns].sum())
-        ax.text(
-            middle, -0.4, f"device {i + 1}", color=color, ha="center", va="bottom"
-        )
+        ax.text(middle, -0.4, f"device {i + 1}", color=color, ha="center", va="bottom")
         ax.text(middle, T + 0.9, f"{words} words", ha="center", va="top")
         for start, end in (
             ((middle, T + 3), (B / 2 + (middle - B / 2) / 3, T + 5.6)),
