@@ -24,7 +24,9 @@ HloModule jit_step, entry_computation_layout={(f32[8]{0})->f32[]}
 }
 
 %body (arg: (s32[], f32[8])) -> (s32[], f32[8]) {
+  %p = f32[4,8]{1,0} parameter(0)
   %call.1 = f32[8]{0} call(%p), to_apply=%deep
+  %dot.1 = f32[4,5]{1,0} dot(%p, %q), lhs_contracting_dims={1}, rhs_contracting_dims={0}
 }
 
 %condition (arg: (s32[], f32[8])) -> pred[] {
@@ -35,7 +37,7 @@ ENTRY %main (p: f32[8]) -> f32[] {
   %all-reduce = (f32[], f64[1000,64]{1,0}, /*index=2*/pred[3]{0}) all-reduce(%a, %b, %c)
   %get-tuple-element.1 = f32[] get-tuple-element(%all-reduce), index=0
   %fused = f32[8]{0} fusion(%all-reduce), kind=kLoop, calls=%add.clone
-  ROOT %loop = (s32[], f32[8]{0}) while(%t), condition=%condition, body=%body, backend_config={}
+  ROOT %loop = (s32[]) while(%t), condition=%condition, body=%body, {"known_trip_count":{"n":"7"}}
 }
 """
 
@@ -48,10 +50,19 @@ def test_exchanges_are_found_with_their_bytes_and_the_loop_around_them():
     ]
 
 
-def test_a_program_of_one_device_has_none():
-    program = jax.jit(lambda x: x.sum()).lower(np.ones(3, "float32")).compile()
+def test_products_in_a_loop_count_at_each_turn():
+    program = SimpleNamespace(as_text=lambda: TEXT)
+    assert traffic.operations(program) == 7 * 2 * 4 * 5 * 8
+
+
+def test_a_program_of_one_device_has_products_and_no_exchange():
+    def run(x, W):
+        return jax.lax.fori_loop(0, 9, lambda _, s: s @ W, x)
+
+    square = np.ones((16, 16), "float32")
+    program = jax.jit(run).lower(np.ones((3, 16), "float32"), square).compile()
     assert traffic.crossings(program) == []
-    assert traffic.operations(program) > 0
+    assert traffic.operations(program) == 9 * 2 * 3 * 16 * 16
 
 
 def test_an_all_reduce_sums_rows_and_is_one_exchange():

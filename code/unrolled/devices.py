@@ -130,7 +130,7 @@ def own_columns(mesh: Mesh | None, B: int) -> slice:
 
 
 class Total(Op):
-    """The sum, over all devices, of what each of them has computed; on one, the thing itself."""
+    """The sum of what all devices have computed; on one, the thing itself."""
 
     __props__ = ()
 

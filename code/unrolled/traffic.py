@@ -21,14 +21,22 @@ from scipy.optimize import nnls
 from unrolled.devices import DATA
 
 #: What devices can do together, as XLA calls it.
-KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
+KINDS = (
+    "all-reduce",
+    "all-gather",
+    "reduce-scatter",
+    "all-to-all",
+    "collective-permute",
+)
 
-_HEAD = re.compile(r"^(?:ENTRY )?%?([\w.-]+) \(.*\) -> .* \{$", re.M)
-_CALL = re.compile(rf"^\s+(?:ROOT )?%?[\w.-]+ = (.*?) ({KINDS})(?:-start)?\(", re.M)
-_LOOP = re.compile(r" while\(.*?condition=%?([\w.-]+), body=%?([\w.-]+)")
+_HEAD = re.compile(r"^(ENTRY )?%?([\w.-]+) \(.*\) -> .* \{$", re.M)
+_DEFINED = re.compile(
+    r"^\s+(?:ROOT )?%?([\w.-]+) = (.*?[\]})]) ([a-z][\w-]*)\((.*)$", re.M
+)
 _USES = re.compile(
     r"(?:calls|to_apply|condition|body|true_computation|false_computation)=%?([\w.-]+)"
 )
+_TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _ARRAY = re.compile(r"\b(pred|[a-z]+?(\d+))\w*\[([\d,]*)\]")
 
 
@@ -51,33 +59,97 @@ def crossings(program: Any) -> list[Crossing]:
     program : jax.stages.Compiled
         Such as :func:`unrolled.roofline.program_of` gives.
     """
-    text = program.as_text()
-    heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    body = {head[1]: text[head.end() : end] for head, end in zip(heads, ends)}
-    repeated, todo = set(), {name for pair in _LOOP.findall(text) for name in pair}
+    _, body = _computations(program)
+    loops = [one for lines in body.values() for one in lines if one.kind == "while"]
+    repeated, todo = set(), {name for loop in loops for name in loop.uses}
     while todo:
         repeated |= todo
-        todo = {used for name in todo for used in _USES.findall(body[name])} - repeated
+        todo = {n for name in todo for one in body[name] for n in one.uses} - repeated
     return [
-        Crossing(call[2], _bytes(call[1]), name in repeated)
+        Crossing(one.kind.removesuffix("-start"), one.bytes, name in repeated)
         for name, lines in body.items()
-        for call in _CALL.finditer(lines)
+        for one in lines
+        if one.kind.removesuffix("-start") in KINDS
     ]
 
 
-def _bytes(arrays: str) -> int:
-    """The bytes of arrays as XLA writes them: ``f32[1000,64]{1,0}``, or several in brackets."""
-    return sum(
-        (int(bits) // 8 if bits else 1)
-        * int(np.prod([int(n) for n in shape.split(",") if n]))
-        for _, bits, shape in _ARRAY.findall(arrays)
-    )
+def operations(program: Any) -> int:
+    """Count the operations of one device in the matrix products of a program.
+
+    A product in a loop counts at each turn. (What ``program.cost_analysis()`` says takes the
+    inside of a loop once.)
+
+    Parameters
+    ----------
+    program : jax.stages.Compiled
+        For a processor: on a GPU, products are calls of a library.
+    """
+    entry, body = _computations(program)
+
+    def count(name: str) -> int:
+        shapes, total = {one.name: one.shape for one in body[name]}, 0
+        for one in body[name]:
+            if one.kind == "dot":
+                along = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", one.rest)[1]
+                left = shapes[re.search(r"%?([\w.-]+)[,)]", one.rest)[1]]
+                summed = math.prod(left[int(axis)] for axis in along.split(","))
+                total += 2 * math.prod(one.shape) * summed
+            total += one.turns * sum(map(count, one.uses))
+        return total
+
+    return count(entry)
 
 
-def operations(program: Any) -> float:
-    """The operations of one device in a program, as XLA counts them."""
-    return program.cost_analysis()["flops"]
+class _Instruction(NamedTuple):
+    """A line of a program as XLA writes it."""
+
+    name: str
+    arrays: str
+    kind: str
+    rest: str
+
+    @property
+    def bytes(self) -> int:
+        """Of its result: ``f32[1000,64]{1,0}``, or several arrays in brackets."""
+        return sum(
+            (int(bits) // 8 if bits else 1) * math.prod(_axes(shape))
+            for _, bits, shape in _ARRAY.findall(self.arrays)
+        )
+
+    @property
+    def shape(self) -> list[int]:
+        """Of its result, or of the first of several."""
+        found = _ARRAY.search(self.arrays)
+        return _axes(found[3]) if found else []
+
+    @property
+    def uses(self) -> list[str]:
+        """The computations that it runs."""
+        return _USES.findall(self.rest)
+
+    @property
+    def turns(self) -> int:
+        """How often it runs them."""
+        found = _TURNS.search(self.rest)
+        return int(found[1]) if found else 1
+
+
+def _axes(shape: str) -> list[int]:
+    return [int(n) for n in shape.split(",") if n]
+
+
+def _computations(program: Any) -> tuple[str, dict[str, list[_Instruction]]]:
+    """What a program begins with, and the lines of all its computations."""
+    text = program.as_text()
+    heads = list(_HEAD.finditer(text))
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    body = {
+        head[2]: [
+            _Instruction(*found) for found in _DEFINED.findall(text[head.end() : end])
+        ]
+        for head, end in zip(heads, ends)
+    }
+    return next(head[2] for head in heads if head[1]), body
 
 
 def all_reduce(mesh: Mesh) -> Callable[[Any], Any]:
@@ -124,7 +196,7 @@ def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> Link:
 
 
 def ring(link: Link, size: float, n: int) -> float:
-    r"""The time in which n devices in a ring sum arrays of ``size`` bytes over all of them.
+    r"""The time in which n devices in a ring sum arrays of ``size`` bytes.
 
     Each cuts its array in n parts. In n - 1 rounds the sums of the parts grow from neighbor to
     neighbor, and in n - 1 more they are handed around:

@@ -65,6 +65,8 @@ def mesh(ax: Axes, data: int, vocabulary: int) -> None:
                 hatch=("///", "...", "\\\\\\", "ooo")[j % 4],
             )
         )  # fmt: skip
-    ax.set(xlim=(-0.6, 4.1), ylim=(4.1, -0.6), title=f"{data} × {vocabulary}")
+    middle = data / 2 - 0.15
+    ax.set(xlim=(middle - 2.4, middle + 2.4), ylim=(4.1, -0.6))
+    ax.set_title(f"{data} × {vocabulary}")
     ax.set_aspect("equal")
     ax.axis("off")
