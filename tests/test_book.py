@@ -24,6 +24,7 @@ CHAPTERS = (
     "rnn-language-model",
     "backpropagation-through-time",
     "gru-and-lstm",
+    "many-devices",
     "after-the-gates",
 )
 #: The pages that offer a script: the title page has none.

@@ -14,6 +14,7 @@ CHAPTERS = (
     "rnn-language-model",
     "backpropagation-through-time",
     "gru-and-lstm",
+    "many-devices",
     "after-the-gates",
 )
 PAGES = (*CHAPTERS, "appendix/from-theano-to-pytensor")

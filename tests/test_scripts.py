@@ -40,6 +40,10 @@ SCRIPTS = {
         "--vocabulary", "100", "--epochs", "1", "--layers", "1",
         "--dropout", "0.1", "--cells", "gru",
     ],
+    "many_devices.py": [
+        "--devices", "2", "--steps", "3", "--largest", "4000", "--vocabulary", "100",
+        "--batch", "4", "--window", "5",
+    ],
 }  # fmt: skip
 
 
@@ -190,6 +194,7 @@ def test_the_classic_recipe_is_the_default(run):
         ("gru_and_lstm.py", ["--cells", "brain"], "--cells"),
         ("gru_and_lstm.py", ["--dropout", "1"], "--dropout: '1'"),
         ("gru_and_lstm.py", ["--optimizer", "luck"], "--optimizer"),
+        ("many_devices.py", ["--devices", "0"], "--devices: '0'"),
         ("backpropagation_through_time.py", ["--cells", "brain"], "--cells"),
         ("backpropagation_through_time.py", ["--distances", "0"], "from 1 to"),
         ("backpropagation_through_time.py", ["--radius", "0"], "--radius 0: no error"),

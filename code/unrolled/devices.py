@@ -130,7 +130,7 @@ def own_columns(mesh: Mesh | None, B: int) -> slice:
 
 
 class Total(Op):
-    """The sum, over all devices, of what each of them has computed; on one, the thing itself."""
+    """The sum of what all devices have computed; on one, the thing itself."""
 
     __props__ = ()
 
@@ -277,8 +277,17 @@ def gather(value: Any) -> np.ndarray:
     if isinstance(value, jax.Array) and not (
         value.is_fully_addressable or value.is_fully_replicated
     ):
-        value = multihost_utils.process_allgather(value, tiled=True)
+        value = _gathered(value, tiled=True)
     return np.array(value)
+
+
+def _gathered(value: Any, **how: Any) -> np.ndarray:
+    """What all processes have, at each of them; a partner that is gone is always the same error."""
+    try:
+        return multihost_utils.process_allgather(value, **how)
+    except ValueError as error:
+        # So JAX calls a connection that breaks before a call has returned.
+        raise jax.errors.JaxRuntimeError(str(error)) from error
 
 
 # ------------------------------------------------------------------------------- the processes
@@ -431,7 +440,7 @@ def agree(*values: float) -> list[float]:
     """For each value the largest of all processes; all have to ask at the same time."""
     if not several():
         return list(values)
-    return multihost_utils.process_allgather(np.array(values)).max(axis=0).tolist()
+    return _gathered(np.array(values)).max(axis=0).tolist()
 
 
 def check_alike(what: str) -> None:
@@ -449,7 +458,7 @@ def check_alike(what: str) -> None:
     """
     if several():
         digest = np.frombuffer(hashlib.sha256(what.encode()).digest(), np.int32)
-        others = multihost_utils.process_allgather(digest)
+        others = _gathered(digest)
         differ = np.flatnonzero((others != others[0]).any(axis=1))
         if len(differ):
             numbers = ", ".join(map(str, differ))

@@ -307,12 +307,12 @@ def log_sum_exp(z: Any) -> Any:
 
 
 def mean_loss(losses: Any, mask: Any, total: Callable[[Any], Any] = lambda x: x) -> Any:
-    """The mean of the words' losses (T, B), where the mask (T, B) is 1, in nats per word.
+    """The mean loss of a word, from all losses (T, B), where the mask (T, B) is 1.
 
     Where each of several devices has some columns, ``total`` sums over them, from
     :func:`unrolled.devices.total`: then this is a device's share of the mean, for padding is not
     the same everywhere, and a mean of their means would be another.
     """
-    # In float64, a gradient divided in the mask's float32 would be wrong in the eighth digit.
+    # Else a gradient in float64 would be wrong in the eighth digit.
     mask = pt.cast(mask, "floatX")
     return (losses * mask).sum() / total(mask.sum())
