@@ -326,10 +326,10 @@ def started(chosen: Processes) -> Iterator[Mesh | None]:
     if not several:
         yield None
         return
-    # Where a CPU computes it passes for many; this has to come before all else.
-    jax.config.update("jax_num_cpu_devices", chosen.devices or 1)
     if chosen.distributed:
         _join(chosen)
+    # Where a CPU computes it passes for many; nothing may have been computed before.
+    jax.config.update("jax_num_cpu_devices", chosen.devices or 1)
     try:
         yield mesh(chosen.devices, chosen.vocabulary_shards)
     except jax.errors.JaxRuntimeError as error:
