@@ -74,7 +74,7 @@ test: test-environment ## check the code and run all tests, or some (TESTS=tests
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 torture: test-environment ## kill training, freezing and building, fill their disk (ROUNDS="--kills 5")
-	@PYTHONPATH="$(CURDIR)/code:tools" $(PY) tests/torture.py $(ROUNDS)
+	@JAX_DISABLE_MOST_OPTIMIZATIONS=1 PYTHONPATH="$(CURDIR)/code:tools" $(PY) tests/torture.py $(ROUNDS)
 
 freeze: environment ## execute chapters and keep their outputs in book/_frozen (CHAPTERS=...)
 	@$(PY) tools/execute.py --freeze --execute "$(EXECUTE)" $(CHAPTERS)

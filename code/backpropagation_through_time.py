@@ -6,7 +6,7 @@ them in each step. Then trains cells to recall a letter, each from several seeds
 many of these learn. Writes a figure of each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,15 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import command_line, fields, jacobians, machine, rnn_by_hand, tasks
+from unrolled import (
+    budget,
+    command_line,
+    fields,
+    jacobians,
+    machine,
+    rnn_by_hand,
+    tasks,
+)
 from unrolled.cells import CELLS
 from unrolled.errors import UserError
 from unrolled.figures import charts, style
@@ -43,11 +51,15 @@ class Trial:
     """Scale every W to this spectral radius; without it, W is as it is drawn."""
     hidden: fields.Positive = 16
     """Hidden units, H."""
-    steps: fields.Positive = 400
+    steps: fields.Positive = field(
+        default_factory=lambda: budget.choose(smoke=50, cpu=400, gpu=400)
+    )
     """Steps that a training may take, with Adam."""
     learning_rate: fields.Amount = 0.01
     """Of Adam, η."""
-    seeds: fields.Positive = 8
+    seeds: fields.Positive = field(
+        default_factory=lambda: budget.choose(smoke=2, cpu=8, gpu=8)
+    )
     """Trainings of each cell at each distance, from other weights on other data."""
     seed: fields.Natural = 0
     """Of the first training."""

@@ -6,7 +6,7 @@ perplexities and a sentence from each, and writes two figures: the curves, and t
 of the last model over a line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +42,7 @@ class Trial:
 
     cells: tuple[Annotated[str, fields.one_of(CELLS)], ...] = CELLS
     """Kinds of units to compare."""
-    training: Options = recipes.gru()
+    training: Options = field(default_factory=recipes.gru)
     all: bool = False
     """Train on all of the plays; without it, on as much as the budget has."""
     output: fields.File = Path("figures/gru-and-lstm")

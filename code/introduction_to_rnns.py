@@ -5,7 +5,7 @@ Trains from several seeds, prints the shares of right answers, and writes two fi
 of the first seed, and the shares with a band from the worst to the best seed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unrolled import command_line, fields, machine, tasks
+from unrolled import budget, command_line, fields, machine, tasks
 from unrolled.cells import CELLS
 from unrolled.errors import UserError
 from unrolled.figures import charts, style
@@ -49,9 +49,13 @@ class Trial:
     """Rule that makes a step of a gradient."""
     learning_rate: fields.Amount = 1.0
     """Step's length per unit of slope, η; 0.01 suits adam."""
-    steps: fields.Positive = 2000
+    steps: fields.Positive = field(
+        default_factory=lambda: budget.choose(smoke=50, cpu=2000, gpu=2000)
+    )
     """Steps that a training may take."""
-    seeds: fields.Positive = 5
+    seeds: fields.Positive = field(
+        default_factory=lambda: budget.choose(smoke=2, cpu=5, gpu=5)
+    )
     """Trainings, each from other weights on other data."""
     seed: fields.Natural = 0
     """Of the first training."""

@@ -6,7 +6,7 @@ and writes two figures: the perplexities and the words per second by batch size.
 holds a training, it goes on with that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
@@ -43,7 +43,7 @@ STEPS = 20
 class Trial:
     """What this script can be told."""
 
-    training: Options = recipes.options()
+    training: Options = field(default_factory=recipes.options)
     all: bool = False
     """Train on all of the plays; without it, on as much as the budget has."""
     repeats: fields.Positive = 10

@@ -107,6 +107,18 @@ def test_a_stale_page_is_executed_and_says_why(frozen_book):
     assert book.made("one")["stale"] == "changed since: its code"
 
 
+def test_what_was_cut_short_on_its_way_to_the_site_goes_there_again(frozen_book):
+    book = frozen_book
+    book.execute()
+    for path in (book.folder / "_build" / "cache" / "executed").rglob("*.ipynb"):
+        path.write_text(path.read_text()[:50])
+    (book.folder / "_build" / "cache.unfinished").touch()
+    mended = book.execute()
+    assert (mended.returncode, mended.stderr) == (0, "")
+    assert book.output("one") == "2"
+    assert not (book.folder / "_build" / "cache.unfinished").exists()
+
+
 def test_words_and_captions_leave_frozen_outputs_alone(frozen_book):
     book = frozen_book
     page = book.folder / "book" / "one.md"

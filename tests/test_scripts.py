@@ -218,6 +218,20 @@ def test_a_file_in_the_way_is_found_before_the_work(run, tmp_path):
     assert (tmp_path / "figures").read_text() == "mine"
 
 
+@pytest.mark.parametrize("script", list(SCRIPTS)[2:])
+def test_without_options_the_budget_counts(run, script, monkeypatch):
+    """The first two take seconds on any machine."""
+    told = {run(script, "--help").out}
+    monkeypatch.setenv("UNROLLED_BUDGET", "cpu")
+    told.add(run(script, "--help").out)
+    assert len(told) == 2
+    monkeypatch.setenv("UNROLLED_BUDGET", "tiny")
+    done = run(script)
+    assert done.status == 2
+    said = "UNROLLED_BUDGET=tiny: expected one of smoke, cpu, gpu"
+    assert done.err == f"{script}: {said}\n"
+
+
 def test_a_wrong_device_is_named(tmp_path):
     done = start(
         "theano_and_the_gpu.py", "--output", str(tmp_path), UNROLLED_DEVICE="quantum"

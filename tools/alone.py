@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from unrolled import command_line
+
 #: Tells the processes of a build which folder is theirs already.
 OURS = "UNROLLED_ALONE"
 
@@ -46,9 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Without the package, which takes a while to import and speaks of mistakes in one line: here
-    # only make can make one.
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main, name="Error")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -66,9 +67,20 @@ def code_of(notebook: nbformat.NotebookNode) -> list[str]:
 # ------------------------------------------------------------------------- what the site shows
 
 
+def _unfinished(build: Path) -> Path:
+    """The file that is there while something is written into the site's cache."""
+    return build / "cache.unfinished"
+
+
 @cache
 def _site(build: Path) -> JupyterCacheAbstract:
-    """The cache from which MyST-NB takes outputs when Sphinx builds the site."""
+    """The cache from which MyST-NB takes outputs when Sphinx builds the site.
+
+    It is written in place. One whose writer was cut short is begun anew, from the pages' homes.
+    """
+    if _unfinished(build).exists():
+        shutil.rmtree(build / "cache", ignore_errors=True)
+        _unfinished(build).unlink()
     return get_cache(build / "cache")
 
 
@@ -85,7 +97,9 @@ def show(page: str, outputs: nbformat.NotebookNode, made: Provenance) -> None:
     for cell, done in zip(code_cells(notebook), code_cells(outputs), strict=True):
         cell.outputs, cell.execution_count = done.outputs, done.execution_count
     bundle = CacheBundleIn(notebook, page, data=asdict(made))
+    _unfinished(BUILD).touch()
     _site(BUILD).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    _unfinished(BUILD).unlink()
 
 
 def shown(page: str, build: Path = BUILD) -> nbformat.NotebookNode | None:
