@@ -140,9 +140,14 @@ def assemble(
 
 def repeats(sentences: Iterable[Sentence], others: Iterable[Sentence] = ()) -> int:
     """How many of some sentences stand before among them, or among others."""
-    own, before = _marks(sentences), np.unique(_marks(others))
-    new = np.unique(own)
-    return len(own) - len(new) + len(np.intersect1d(new, before, assume_unique=True))
+    # Sorted, for NumPy's sets take minutes where there are millions.
+    own, before = (np.sort(_marks(some)) for some in (sentences, others))
+    again = int((own[1:] == own[:-1]).sum())
+    if not len(before):
+        return again
+    new = own[np.append(True, own[1:] != own[:-1])[: len(own)]]
+    left, right = (np.searchsorted(before, new, side) for side in ("left", "right"))
+    return again + int((left < right).sum())
 
 
 def _marks(sentences: Iterable[Sentence]) -> np.ndarray:
