@@ -12,6 +12,7 @@ Tables beside it say where each sentence starts and how long it is.
 from __future__ import annotations
 
 import json
+import mmap
 import operator
 import os
 import weakref
@@ -61,17 +62,27 @@ class Numbers:
     """The numbers in a file, which may be removed while they are read.
 
     They are read, and not mapped: a page of a mapped file, with many around it, would count as
-    memory of this process from its first use on.
+    memory of this process from its first use on. The tables, which are smaller, are mapped: with
+    each reading their pages are given back.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, tables: Sequence[np.memmap]):
         self._handle = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._handle)
+        self._maps = [table.base for table in tables]
 
     def between(self, start: int, stop: int) -> np.ndarray:
         """The numbers from a place up to another, int32."""
+        self._give_back()
+        return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
         content = os.pread(self._handle, 4 * int(stop - start), 4 * int(start))
         return np.frombuffer(content, np.int32)
+
+    def _give_back(self) -> None:
+        for mapped in self._maps:
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The numbers at some places, int32, of the shape of the places."""
@@ -79,7 +90,8 @@ class Numbers:
         # Those that follow each other are read together.
         firsts = np.flatnonzero(np.diff(sought, prepend=-2) != 1)
         stops = sought[np.append(firsts[1:], len(sought)) - 1] + 1
-        found = [*map(self.between, sought[firsts], stops)]
+        found = [*map(self._read, sought[firsts], stops)]
+        self._give_back()
         return np.concatenate(found)[where].reshape(places.shape)
 
 
@@ -204,7 +216,7 @@ def opened(folder: Path, level: str) -> list[Sentences] | None:
         sizes = json.loads((folder / SIZES).read_bytes())
         tokens = json.loads((folder / TOKENS).read_bytes())
         tables = [np.load(folder / name, mmap_mode="r") for name in TABLES]
-        numbers = Numbers(folder / NUMBERS)
+        numbers = Numbers(folder / NUMBERS, tables)
         ends = np.cumsum(sizes).tolist()
         return [
             Sentences(numbers, tokens, *(table[start:end] for table in tables), level)
