@@ -19,7 +19,7 @@ import nbformat
 
 import kernel
 from fingerprint import fingerprint
-from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
+from pages import BUILD, EXECUTED, FROZEN, device_of, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
 from provenance import Provenance, commit, local_changes, private_words
 from unrolled.command_line import Parser
@@ -58,7 +58,7 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
         If a cell fails. What was kept before stays.
     """
     find_words()
-    here = machine()
+    here = machine(device_of(page))
     mark = fingerprint(page, here["device"], here["budget"])
     made = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
     start = time.perf_counter()
