@@ -33,8 +33,11 @@ class Book:
         self.write("one", "1 + 1")
         self.write("two", "2 + 2")
 
-    def write(self, page, *cells):
-        text = HEAD + "".join(CELL % cell for cell in cells)
+    def write(self, page, *cells, front=""):
+        head = HEAD.replace(
+            "kernelspec:", f"{front}\nkernelspec:" if front else "kernelspec:"
+        )
+        text = head + "".join(CELL % cell for cell in cells)
         (self.folder / "book" / f"{page}.md").write_text(text)
 
     def make_site(self):

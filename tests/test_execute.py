@@ -214,6 +214,15 @@ def test_outputs_of_another_device_are_shown_with_its_name(frozen_book):
     assert book.made("one")["stale"] == ""
 
 
+def test_a_page_that_asks_for_a_processor_gets_it_where_a_gpu_is_asked_for(book):
+    book.write("one", "1 + 1", front="device: cpu")
+    (book.folder / "book" / "two.md").unlink()
+    done = book.execute("--freeze", UNROLLED_DEVICE="cpu")
+    assert done.returncode == 0, done.stderr
+    assert book.execute(UNROLLED_DEVICE="gpu").stdout.endswith("up to date.\n")
+    assert book.made("one")["device"] == "cpu"
+
+
 def test_what_is_no_frozen_page_is_not_shown(book):
     empty = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
     book.frozen("one").parent.mkdir()

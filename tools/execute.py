@@ -20,7 +20,7 @@ import nbformat
 import kernel
 from alone import take
 from fingerprint import fingerprint
-from pages import BUILD, EXECUTED, FROZEN, executed_pages, show
+from pages import BUILD, EXECUTED, FROZEN, device_of, executed_pages, show
 from plan import Step, machine, read, step_to_freeze, step_to_show, why_stale
 from provenance import Provenance, commit, local_changes, private_words
 from unrolled import command_line, files
@@ -65,7 +65,7 @@ def execute(page: str, number: str) -> nbformat.NotebookNode:
     kernel.PageError
         If a cell fails. What was kept before stays.
     """
-    here = machine()
+    here = machine(device_of(page))
     mark = fingerprint(page, here["device"], here["budget"])
     if "unrolled.shakespeare.load" in mark:
         find_words()

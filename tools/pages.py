@@ -46,6 +46,11 @@ def page_before(page: str) -> str | None:
     return read_page(page).metadata.get("after")
 
 
+def device_of(page: str) -> str:
+    """The device that a page asks for itself, ``device:`` in its front matter; empty: any."""
+    return read_page(page).metadata.get("device", "")
+
+
 def read_page(page: str, lines: bool = False) -> nbformat.NotebookNode:
     """Read a page as the notebook that it is; ``lines`` adds where its cells begin."""
     path = BOOK / f"{page}.md"

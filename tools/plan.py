@@ -15,7 +15,7 @@ from typing import NamedTuple
 import nbformat
 
 from fingerprint import changes, fingerprint
-from pages import EXECUTED, FROZEN, code_of, read_page
+from pages import EXECUTED, FROZEN, code_of, device_of, read_page
 from provenance import Provenance
 from unrolled.errors import UserError
 
@@ -34,15 +34,26 @@ DRIVERS = ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
 
 
 @cache
-def machine() -> dict:
+def machine(device: str = "") -> dict:
     """Device, budget and versions with which pages would be executed now.
+
+    Parameters
+    ----------
+    device : str
+        Where a page asks for one: see :func:`pages.device_of`.
 
     Raises
     ------
     UserError
         If a device or budget was asked for that is not to be had.
     """
-    asked = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True)
+    wish = {"UNROLLED_DEVICE": device} if device else {}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **wish},
+    )
     if asked.returncode:
         raise UserError(asked.stderr.strip().rpartition("\n")[2])
     return json.loads(asked.stdout)
@@ -94,9 +105,11 @@ def why_not_frozen(page: str, notebook: nbformat.NotebookNode | None, wish: str)
     if notebook is None:
         return why_missing(page)
     made_on = Provenance.of(notebook).device
-    device = os.environ.get("UNROLLED_DEVICE", "").strip().lower() or made_on
+    own = device_of(page)
+    device = own or os.environ.get("UNROLLED_DEVICE", "").strip().lower() or made_on
     budget = os.environ.get("UNROLLED_BUDGET", "").strip().lower() or device
-    better = wish != "never" and made_on == "cpu" and any(map(os.path.exists, DRIVERS))
+    cpu = made_on == "cpu" and not own
+    better = wish != "never" and cpu and any(map(os.path.exists, DRIVERS))
     if better and machine()["device"] == "gpu":
         return "there is a GPU here, and the outputs were frozen without one"
     return why_stale(page, notebook, device, budget)
@@ -104,7 +117,7 @@ def why_not_frozen(page: str, notebook: nbformat.NotebookNode | None, wish: str)
 
 def why_not_ours(page: str, notebook: nbformat.NotebookNode) -> str:
     """Why outputs are not those that this machine would make; empty where they are."""
-    here = machine()
+    here = machine(device_of(page))
     return why_stale(page, notebook, here["device"], here["budget"])
 
 
