@@ -7,7 +7,7 @@ their exchange; and writes two figures: that time against the bytes, and the eff
 follows from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Trial:
     """Steps to take on one and on all."""
     largest: fields.Positive = 16_000_000
     """Bytes of the largest array that they exchange."""
-    training: Options = recipes.gru()
+    training: Options = field(default_factory=recipes.gru)
     output: fields.File = Path("figures/many-devices")
     """Folder for the figures."""
 
