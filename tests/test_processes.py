@@ -259,6 +259,20 @@ def test_nobody_answers(monkeypatch):
         devices._check_address(address, first=False)
 
 
+def test_a_name_that_is_known_only_after_a_while(monkeypatch):
+    asked = []
+
+    def connect(address, timeout):
+        asked.append(address)
+        if len(asked) < 3:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return socket.socket()
+
+    monkeypatch.setattr(devices.socket, "create_connection", connect)
+    devices._check_address("pod-0.pods:9911", first=False)
+    assert asked == [("pod-0.pods", 9911)] * 3
+
+
 def test_an_address_that_is_taken():
     with socket.create_server(("0.0.0.0", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -415,7 +415,8 @@ def _check_address(address: str, first: bool) -> None:
             try:
                 socket.create_connection((host, int(port)), timeout=5).close()
                 return
-            except ConnectionRefusedError:
+            # A machine that is being started has no name yet.
+            except (ConnectionRefusedError, socket.gaierror):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
