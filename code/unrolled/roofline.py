@@ -81,7 +81,8 @@ def program_of(compiled: Callable[..., Any], on: str | None = None) -> Any:
     jax.stages.Compiled
         It knows its text, and the memory that it takes.
     """
-    mesh = compiled.maker.linker.mesh
+    # PyTensor's own linker knows of no mesh.
+    mesh = getattr(compiled.maker.linker, "mesh", None)
     shapes = [
         jax.ShapeDtypeStruct(
             devices.whole_shape(variable, mesh),
