@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -120,3 +121,21 @@ def test_a_folder_in_the_way_is_named(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         write(tmp_path / "nowhere" / "result.txt", b"new")
+
+
+def test_who_comes_second_finds_made_what_the_first_made(tmp_path):
+    made, path = [], tmp_path / "cache" / "text"
+
+    def make():
+        with files.in_turn(path):
+            if not path.exists():
+                time.sleep(0.2)
+                path.mkdir()
+                made.append(path)
+
+    both = [threading.Thread(target=make) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert made == [path]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from small_models import memory_of
-from unrolled import checkpoint, models
+from unrolled import checkpoint, devices, models
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.fields import changed
@@ -179,6 +179,14 @@ def test_states_of_another_shape_are_refused(tmp_path):
     for name in ("states of training/many", "states of training/-1", "states/3"):
         model_file(path, {**parameters, name: np.ones((1, 3, 2))})
         assert refusal(path), name
+
+
+def test_devices_that_cannot_share_a_model_are_named(tmp_path):
+    """And the file is not blamed."""
+    options = changed(OPTIONS, batch=8)
+    models.start(CORPUS, options).save(tmp_path / "last.npz")
+    with pytest.raises(UserError, match="^batch=8: cannot cut 8 rows in 3 equal parts"):
+        models.load(tmp_path / "last.npz", mesh=devices.mesh(3))
 
 
 def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):

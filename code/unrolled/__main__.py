@@ -116,14 +116,12 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             folder.mkdir(parents=True, exist_ok=True)
             _hold(folder, held)
             _check_free(folder)
-        versions = machine.describe().versions
-        devices.check_alike(
-            str((versions, chosen.training, plays.fingerprint, begun.state.steps))
-        )
+        versions, save_every = machine.describe().versions, chosen.files.save_every
+        own = versions, chosen.training, save_every, mesh and mesh.shape
+        devices.check_alike(str((*own, plays.fingerprint, begun.state.steps)))
         _introduce(plays, begun)
         if begun.state.epoch >= chosen.training.epochs:
             print(f"all {begun.state.epoch} epochs are done: for more, give --epochs")
-        save_every = chosen.files.save_every
         try:
             training.fit(plays, chosen.training, folder, begun, save_every)
         except training.Stopped as stopped:

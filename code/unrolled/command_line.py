@@ -9,6 +9,7 @@ import math
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -233,10 +234,17 @@ def run(main: Callable[[], None], name: str = "") -> None:
         print("\ninterrupted", file=sys.stderr)
         devices.leave(130)
     except BrokenPipeError:
-        pass
+        if devices.several():
+            devices.leave(0)
     except (UserError, OSError, MemoryError) as error:
         print(f"{name or Path(sys.argv[0]).name}: {told(error)}", file=sys.stderr)
         devices.leave(2)
+    except Exception:
+        if not devices.several():
+            raise
+        # A fault of ours, at which the others would wait for long.
+        traceback.print_exc()
+        devices.leave(1)
     finally:
         try:
             print(end="", flush=True)

@@ -47,7 +47,7 @@ TABLE = (VOCABULARY,)
 #: Seconds without a sign of life after which a process counts as dead.
 HEARTBEAT = 10
 #: Seconds in which the first process has to answer.
-PATIENCE = 60
+PATIENCE = 120
 
 # ------------------------------------------------------------------------------------ the mesh
 
@@ -70,17 +70,19 @@ def mesh(count: int | None = None, vocabulary_shards: int = 1) -> Mesh:
     Raises
     ------
     UserError
-        If there are not so many, or they don't divide.
+        If there are not so many, or not everywhere, or they don't divide.
     """
     kind = machine.device()
+    found = [
+        jax.local_devices(process, backend=kind)
+        for process in range(jax.process_count())
+    ]
     own = len(jax.local_devices(backend=kind))
     if (count or 0) > own:
         raise UserError(f"there are {own} of kind {kind} here", devices=count)
-    chosen = [
-        device
-        for process in range(jax.process_count())
-        for device in jax.local_devices(process, backend=kind)[:count]
-    ]
+    if len({len(each[:count]) for each in found}) > 1:
+        raise UserError(f"not every process has {own} devices, as this one has")
+    chosen = [device for each in found for device in each[:count]]
     shards = vocabulary_shards
     check_divides("devices", len(chosen), shards, vocabulary_shards=shards)
     return Mesh(np.reshape(chosen, (-1, shards)), AXES)
@@ -106,6 +108,11 @@ def check_divides(what: str, size: int, parts: int, **argument: Any) -> None:
 def shares(mesh: Mesh | None) -> int:
     """In how many shares a batch is cut."""
     return mesh.shape[DATA] if mesh else 1
+
+
+def columns(mesh: Mesh | None) -> NamedSharding | None:
+    """Where the columns of a batch are."""
+    return NamedSharding(mesh, PartitionSpec(*COLUMNS)) if mesh else None
 
 
 def own_columns(mesh: Mesh | None, B: int) -> slice:
@@ -261,9 +268,8 @@ def place_columns(mesh: Mesh, own: np.ndarray) -> jax.Array:
         start, stop, _ = index[1].indices(B)
         return own[:, start - first : stop - first]
 
-    where = NamedSharding(mesh, PartitionSpec(*COLUMNS))
     shape = (own.shape[0], B, *own.shape[2:])
-    return jax.make_array_from_callback(shape, where, part)
+    return jax.make_array_from_callback(shape, columns(mesh), part)
 
 
 def whole_width(mesh: Mesh | None, own: int) -> int:
@@ -274,11 +280,16 @@ def whole_width(mesh: Mesh | None, own: int) -> int:
 
 def gather(value: Any) -> np.ndarray:
     """Copy an array back from all devices, whole, to each process that asks; all have to."""
-    if isinstance(value, jax.Array) and not (
-        value.is_fully_addressable or value.is_fully_replicated
-    ):
-        value = _gathered(value, tiled=True)
-    return np.array(value)
+    if not isinstance(value, jax.Array) or value.is_fully_replicated:
+        return np.array(value)
+    # On the devices themselves it would take the room that shards are to save.
+    parts = {str(part.index): part for part in value.addressable_shards}
+    if sum(part.data.size for part in parts.values()) < value.size:
+        return np.array(_gathered(value, tiled=True))
+    whole = np.empty(value.shape, value.dtype)
+    for part in parts.values():
+        whole[part.index] = part.data
+    return whole
 
 
 def _gathered(value: Any, **how: Any) -> np.ndarray:
@@ -335,8 +346,10 @@ def started(chosen: Processes) -> Iterator[Mesh | None]:
     except jax.errors.JaxRuntimeError as error:
         if not chosen.distributed:
             raise
+        why = str(error).strip().partition("\n")[0]
         raise UserError(
-            "another process is gone, or cannot be reached: what is saved can go on with --resume"
+            f"another process is gone, or cannot be reached ({why}): "
+            "what is saved can go on with --resume"
         ) from error
     if chosen.distributed:
         # All have come to the same end, and none needs the others any more.
@@ -361,28 +374,11 @@ def _join(chosen: Processes) -> None:
     UserError
         If nothing says where they are, or the first does not answer.
     """
-    address, count, number = (
-        chosen.coordinator or None,
-        chosen.processes,
-        chosen.process,
-    )
-    if address:
-        # Open MPI says where only in some versions, but how many always.
-        environment = os.environ.get
-        count = count or int(environment("OMPI_COMM_WORLD_SIZE", 0)) or None
-        number = environment("OMPI_COMM_WORLD_RANK") if number is None else number
-        if count is None or number is None:
-            raise UserError("needs --processes and --process, too", coordinator=address)
-        number = int(number)
-        if number >= count:
-            raise UserError(
-                f"expected a number below --processes {count}", process=number
-            )
-        _check_address(address, first=number == 0)
+    # JAX would keep SIGTERM to itself.
+    jax.config.update("jax_enable_preemption_service", False)
+    where = _told(chosen) if chosen.coordinator else {}
     try:
-        jax.distributed.initialize(
-            address, count, number, heartbeat_timeout_seconds=HEARTBEAT
-        )
+        jax.distributed.initialize(**where, heartbeat_timeout_seconds=HEARTBEAT)
     except ValueError as error:
         raise UserError(
             "found neither SLURM nor Open MPI: give --coordinator, --processes and --process",
@@ -390,6 +386,38 @@ def _join(chosen: Processes) -> None:
         ) from error
     except RuntimeError as error:
         raise UserError(f"the processes did not find each other: {error}") from error
+
+
+def _told(chosen: Processes) -> dict[str, Any]:
+    """What JAX needs to know where a coordinator is given, and the address is right.
+
+    Open MPI gives the address in some versions only, but how many processes there are in all.
+
+    Raises
+    ------
+    UserError
+        If a number is missing or wrong, or the address cannot be used.
+    """
+    address, count, number = chosen.coordinator, chosen.processes, chosen.process
+    mpi = {
+        name: int(os.environ.get(f"OMPI_COMM_WORLD_{name}", -1))
+        for name in ("SIZE", "RANK", "LOCAL_SIZE", "LOCAL_RANK")
+    }
+    count = mpi["SIZE"] if count is None else count
+    number = mpi["RANK"] if number is None else number
+    if count < 1 or number < 0:
+        raise UserError("needs --processes and --process, too", coordinator=address)
+    if number >= count:
+        raise UserError(f"expected a number below --processes {count}", process=number)
+    _check_address(address, first=number == 0)
+    return {
+        "coordinator_address": address,
+        "num_processes": count,
+        "process_id": number,
+        "cluster_detection_method": "deactivate",
+        # Several processes of a machine take a GPU each, one takes all.
+        "local_device_ids": [mpi["LOCAL_RANK"]] if mpi["LOCAL_SIZE"] > 1 else None,
+    }
 
 
 def _check_address(address: str, first: bool) -> None:
@@ -415,8 +443,8 @@ def _check_address(address: str, first: bool) -> None:
             try:
                 socket.create_connection((host, int(port)), timeout=5).close()
                 return
-            # A machine that is being started has no name yet.
-            except (ConnectionRefusedError, socket.gaierror):
+            # A machine that is being started may have no name yet.
+            except OSError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
@@ -473,6 +501,7 @@ def leave(status: int) -> NoReturn:
     """End this process, without waiting for others that can't go on either."""
     if several():
         for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
+            with contextlib.suppress(OSError):
+                stream.flush()
         os._exit(status)
     sys.exit(status)

@@ -96,6 +96,17 @@ def making(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Let one process after another make something; the next finds it made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A file that is open for writing: shared folders lock no others.
+    with path.with_name(f"{path.name}.lock").open("a") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep a folder, if it is there, from other processes that ask for it in this way.
 

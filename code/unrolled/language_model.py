@@ -215,12 +215,11 @@ class LanguageModel:
         """
         step = self.compiled_step(batch)
         T, B = self._shape(batch)
-        masks = draw_masks(self.settings, T, B, self.seed, self.steps)
+        where = devices.columns(self.mesh)
+        masks = draw_masks(self.settings, T, B, self.seed, self.steps, where)
         self.steps += 1
         eta = np.asarray(learning_rate, pytensor.config.floatX)
         if self.mesh:
-            own = devices.own_columns(self.mesh, B)
-            masks = self._placed([np.asarray(mask[:, own]) for mask in masks])
             batch = self._placed(batch)
         return step(*batch, eta, *masks)
 

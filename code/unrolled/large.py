@@ -63,17 +63,18 @@ def assemble(
         If there are too few sentences to divide, or the files cannot be written.
     """
     folder = files.cache_folder() / f"text-{kept.FORMAT}-{fingerprint}"
-    parts = kept.opened(folder, source.level)
-    if parts is None:
-        try:
-            with files.making(folder) as unfinished:
-                keep(source, unfinished, read, size)
-        except OSError as error:
-            raise UserError(
-                f"{folder.parent}: cannot be written ({error.strerror}): expected a folder with "
-                "room for 4 bytes a word of the text (or a character); XDG_CACHE_HOME names another"
-            ) from error
-        parts = kept.opened(folder, source.level)
+    try:
+        with files.in_turn(folder):
+            parts = kept.opened(folder, source.level)
+            if parts is None:
+                with files.making(folder) as unfinished:
+                    keep(source, unfinished, read, size)
+                parts = kept.opened(folder, source.level)
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: cannot be written ({error.strerror}): expected a folder with "
+            "room for 4 bytes a word of the text (or a character); XDG_CACHE_HOME names another"
+        ) from error
     return Corpus(source, *parts, fingerprint)
 
 

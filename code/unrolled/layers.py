@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from typing import Annotated, Any
 
 import jax
@@ -206,8 +206,8 @@ def times(inputs: Any, U: Any) -> Any:
 
 
 def draw_masks(
-    settings: Settings, T: int, B: int, seed: int, step: int
-) -> list[np.ndarray]:
+    settings: Settings, T: int, B: int, seed: int, step: int, where: Any = None
+) -> list[Any]:
     r"""Choose what dropout hides in one step of training.
 
     An entry is 0 with the probability p of ``settings.dropout``, and :math:`1/(1-p)` otherwise,
@@ -220,6 +220,8 @@ def draw_masks(
         The shape of the minibatch.
     seed, step : int
         The same two numbers hide the same entries.
+    where : sharding, optional
+        Of the columns, where several devices share them: each draws its own.
 
     Returns
     -------
@@ -236,16 +238,24 @@ def draw_masks(
     sizes = [settings.embedding] * bool(settings.embedding)
     sizes += [settings.hidden] * settings.layers
     keep = 1 - settings.dropout
-    key = jax.random.fold_in(jax.random.key(seed), step)
-    return [
-        _mask(one, keep, (T, B, size), pytensor.config.floatX)
-        for one, size in zip(jax.random.split(key, len(sizes)), sizes)
-    ]
+    draw = _drawing(keep, (T, B), tuple(sizes), pytensor.config.floatX, where)
+    return draw(seed, step)
 
 
-@partial(jax.jit, static_argnums=(1, 2, 3))
-def _mask(key: Any, keep: float, shape: tuple[int, ...], dtype: str) -> Any:
-    return jax.random.bernoulli(key, keep, shape).astype(dtype) / keep
+@cache
+def _drawing(
+    keep: float, shape: tuple[int, int], sizes: tuple[int, ...], dtype: str, where: Any
+) -> Callable[[int, int], list[Any]]:
+    """What draws masks, compiled."""
+
+    def draw(seed: int, step: int) -> list[Any]:
+        key = jax.random.fold_in(jax.random.key(seed), step)
+        return [
+            jax.random.bernoulli(one, keep, (*shape, size)).astype(dtype) / keep
+            for one, size in zip(jax.random.split(key, len(sizes)), sizes)
+        ]
+
+    return jax.jit(draw, out_shardings=where)
 
 
 def output_table(parameters: Parameters) -> Any:

@@ -178,17 +178,17 @@ def load(path: Path, to_go_on: bool = False, mesh: Mesh | None = None) -> Traine
         settings = Settings(**about["options"].pop("model"))
         options = Options(settings, **about["options"])
         vocabulary = Vocabulary(about["vocabulary"])
+        source, fingerprint = _source(about["source"]), about["fingerprint"]
         history = [Epoch(**row) for row in about["state"].pop("history")]
-        return Trained(
-            _model(options, len(vocabulary), arrays, mesh=mesh),
-            vocabulary,
-            options,
-            _source(about["source"]),
-            about["fingerprint"],
-            State(**about["state"], history=history),
-        )
+        state = State(**about["state"], history=history)
     except (AttributeError, KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{path}: holds no model of this program: {error}") from error
+    try:
+        # What a mesh cannot share is no fault of the file.
+        model = _model(options, len(vocabulary), arrays, mesh=mesh)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: holds no model of this program: {error}") from error
+    return Trained(model, vocabulary, options, source, fingerprint, state)
 
 
 def _model(
