@@ -127,7 +127,7 @@ def test_who_comes_second_finds_made_what_the_first_made(tmp_path):
     made, path = [], tmp_path / "cache" / "text"
 
     def make():
-        with files.in_turn(path):
+        with files.in_turn(path.parent):
             if not path.exists():
                 time.sleep(0.2)
                 path.mkdir()

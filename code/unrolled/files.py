@@ -96,11 +96,11 @@ def making(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Let one process after another make something; the next finds it made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def in_turn(folder: Path) -> Iterator[None]:
+    """Let one process after another make something in a folder; the next finds it made."""
+    folder.mkdir(parents=True, exist_ok=True)
     # A file that is open for writing: shared folders lock no others.
-    with path.with_name(f"{path.name}.lock").open("a") as file:
+    with (folder / ".lock").open("a") as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

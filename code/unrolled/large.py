@@ -64,7 +64,7 @@ def assemble(
     """
     folder = files.cache_folder() / f"text-{kept.FORMAT}-{fingerprint}"
     try:
-        with files.in_turn(folder):
+        with files.in_turn(folder.parent):
             parts = kept.opened(folder, source.level)
             if parts is None:
                 with files.making(folder) as unfinished:
