@@ -122,7 +122,8 @@ def main() -> None:
     )
     draw_exchanges(sizes, seconds, link, chosen.output / "all-reduce.png")
     words = options.batch * options.window
-    exchange = link.seconds(4 * recipes.count(options.model))
+    # The number of words, and the gradients.
+    exchange = link.seconds(4) + link.seconds(4 * recipes.count(options.model))
     picture = chosen.output / "efficiency.png"
     draw_efficiency(words / pace, exchange, words, picture)
 

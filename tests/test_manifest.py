@@ -47,7 +47,27 @@ def test_all_pods_run_at_once_and_are_numbered(parts, words):
     told = int(words[words.index("--processes") + 1])
     assert job["completions"] == job["parallelism"] == told
     assert words[words.index("--process") + 1] == "$JOB_COMPLETION_INDEX"
-    assert job["template"]["spec"]["restartPolicy"] in ("Never", "OnFailure")
+
+
+def test_a_pod_that_loses_its_machine_does_not_count_as_failed(parts):
+    job = parts["Job"]["spec"]
+    assert job["podFailurePolicy"]["rules"] == [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    ]
+    # Kubernetes takes a policy with no other.
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_shared_memory_is_memory(parts):
+    pod = parts["Job"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (name,) = (
+        one["name"]
+        for one in container["volumeMounts"]
+        if one["mountPath"] == "/dev/shm"
+    )
+    (volume,) = (one for one in pod["volumes"] if one["name"] == name)
+    assert volume["emptyDir"]["medium"] == "Memory"
 
 
 def test_the_first_pod_has_the_name_that_the_others_ask_for(parts, words):

@@ -170,7 +170,11 @@ def all_reduce(mesh: Mesh) -> Callable[[Any], Any]:
 
 
 class Link(NamedTuple):
-    """The time to exchange something: a wait, and then so many bytes a second."""
+    """The time to exchange something: a wait, and then so many bytes a second.
+
+    Whether the wait is that of one message or of a whole exchange is for the user to say. A step,
+    too, is a wait and then so many words a second.
+    """
 
     wait: float
     """Seconds, however little there is to exchange."""
@@ -195,22 +199,25 @@ def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> Link:
     return Link(float(wait), float(1 / slope) if slope else math.inf)
 
 
-def ring(link: Link, size: float, n: int) -> float:
-    r"""The time in which n devices in a ring sum arrays of ``size`` bytes.
+def ring(link: Link, size: float, N: int) -> float:
+    r"""The time in which N devices in a ring sum arrays of ``size`` bytes.
 
-    Each cuts its array in n parts. In n - 1 rounds the sums of the parts grow from neighbor to
-    neighbor, and in n - 1 more they are handed around:
+    Each cuts its array in N parts. In N - 1 rounds the sums of the parts grow from neighbor to
+    neighbor, and in N - 1 more they are handed around; the link's wait is that of a message:
 
-    .. math:: 2 (n - 1) \left( \text{wait} + \frac{\text{size}}{n \cdot \text{bandwidth}} \right)
+    .. math:: 2 (N - 1) \left( \text{wait} + \frac{\text{size}}{N \cdot \text{bandwidth}} \right)
 
     References
     ----------
     Patarasuk and Yuan (2009), "Bandwidth optimal all-reduce algorithms for clusters of
     workstations".
     """
-    return 2 * (n - 1) * link.seconds(size / n)
+    return 2 * (N - 1) * link.seconds(size / N)
 
 
 def efficiency(work: float, exchange: float) -> float:
-    """The share of a step in which a device works, where it exchanges only after its work."""
+    """The share of a step in which a device works, where it exchanges only after its work.
+
+    What its work waits for itself, such as the start of a program, counts as work.
+    """
     return work / (work + exchange)
