@@ -211,6 +211,36 @@ def test_packed_files_of_several_pieces(tmp_path):
         path = tmp_path / f"a.txt{ending}"
         path.write_bytes(pack(b"one ") + pack(b"two"))
         assert documents.read_bytes(path) == b"one two"
+    # xz fills up with zeros.
+    path = tmp_path / "a.txt.xz"
+    path.write_bytes(
+        lzma.compress(b"one ") + bytes(8) + lzma.compress(b"two") + bytes(4)
+    )
+    assert documents.read_bytes(path) == b"one two"
+
+
+@pytest.mark.parametrize(("ending", "pack", "kind"), PACKED)
+def test_nothing_after_a_packed_piece_is_dropped(tmp_path, ending, pack, kind):
+    path = tmp_path / f"a.txt{ending}"
+    one, two = pack(b"one "), pack(b"two" * 99)
+    rests = [b"plain text", two[:-5]]
+    if kind != "zstd":
+        # Where there is a checksum.
+        rests.append(two[:-9] + bytes([two[-9] ^ 1]) + two[-8:])
+    for rest in rests:
+        path.write_bytes(one + rest)
+        assert f"a damaged {kind} file" in complaint(documents.read_bytes, path)
+
+
+def test_much_text_in_a_small_file(tmp_path, monkeypatch):
+    """It comes in pieces, however well it is packed."""
+    monkeypatch.setattr(documents, "_CHUNK", 64)
+    for ending, pack, _ in PACKED:
+        path = tmp_path / f"a.txt{ending}"
+        path.write_bytes(pack(b"0123456789" * 999))
+        pieces = list(documents.chunks(path))
+        assert b"".join(pieces) == b"0123456789" * 999
+        assert max(map(len, pieces)) == 64
 
 
 # -------------------------------------------------------------------------------------- folders

@@ -20,6 +20,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,12 +40,10 @@ TEXTS = (".txt", ".md", *TABLES)
 PACKED = (".gz", ".xz", ".zst")
 #: Characters of a paragraph or a line, at most: from there on a longer one is cut.
 LONGEST = 2**23
-# What a packed file begins with, what it is, and what opens it.
-_UNPACK = {
-    b"\x1f\x8b": ("gzip", gzip.open),
-    b"\xfd7zXZ\0": ("xz", lzma.open),
-    b"\x28\xb5\x2f\xfd": ("zstd", zstd.open),
-}
+# What a packed file begins with, and how it is packed.
+_MARKS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+# What opens it; xz is not among these: see _streams.
+_OPEN = {"": contextlib.nullcontext, "gzip": gzip.open, "zstd": zstd.open}
 # What a file begins with that is no text, and what it is.
 FOREIGN = {
     b"PAR1": "a Parquet table",
@@ -129,12 +128,9 @@ def chunks(path: Path) -> Iterator[bytes]:
         raise UserError(f"{path}: a folder: expected a .txt or .csv file")
     packing, first = "", b""
     try:
-        with contextlib.ExitStack() as opened:
-            file: BinaryIO = opened.enter_context(open(path, "rb"))
-            packing, unpack = _packing(file)
-            if unpack:
-                file = opened.enter_context(unpack(file))
-            while chunk := file.read(_CHUNK):
+        with open(path, "rb") as file:
+            packing = _packing(file.peek(8))
+            for chunk in filter(None, _unpacked(file, packing)):
                 first = first or _checked(path, chunk)
                 yield chunk
     except FileNotFoundError:
@@ -151,13 +147,36 @@ def chunks(path: Path) -> Iterator[bytes]:
         raise UserError(f"{path}: the file is empty: expected text")
 
 
-def _packing(file: BinaryIO) -> tuple[str, Any]:
-    """How a file is packed, and what opens it; the file is at its beginning again."""
-    beginning = file.peek(8)
-    for mark, how in _UNPACK.items():
-        if beginning.startswith(mark):
-            return how
-    return "", None
+def _packing(beginning: bytes) -> str:
+    """How a file with this beginning is packed, or "" if it is not."""
+    return next((how for mark, how in _MARKS.items() if beginning.startswith(mark)), "")
+
+
+def _unpacked(file: BinaryIO, packing: str) -> Iterator[bytes]:
+    """The bytes of a file that is packed so, some at a time."""
+    if packing == "xz":
+        yield from _streams(file)
+        return
+    with _OPEN[packing](file) as unpacked:
+        yield from iter(partial(unpacked.read, _CHUNK), b"")
+
+
+def _streams(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of an xz file: of its streams, which zeros may part, one after another.
+
+    ``lzma.open`` passes over a damaged stream after the first, and all that follows it.
+    """
+    rest = file.read(_CHUNK)
+    while rest:
+        stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        while not stream.eof:
+            yield stream.decompress(rest, _CHUNK)
+            rest = file.read(_CHUNK) if stream.needs_input else b""
+            if stream.needs_input and not rest:
+                raise EOFError
+        rest = stream.unused_data.lstrip(b"\0")
+        while not rest and (more := file.read(_CHUNK)):
+            rest = more.lstrip(b"\0")
 
 
 def _checked(path: Path, beginning: bytes) -> bytes:
