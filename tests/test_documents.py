@@ -276,6 +276,15 @@ def test_a_folder_without_texts(tmp_path):
     assert ".txt, .md, .csv" in message
 
 
+@pytest.mark.parametrize("others", [(), ("a.txt",)])
+def test_an_empty_path_is_no_folder(tmp_path, monkeypatch, others):
+    """So the shell passes an unset "$VARIABLE"."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("One.")
+    assert complaint(documents.found, [*others, ""]).startswith("'': expected a path")
+    assert documents.found(["."]) == [Path("a.txt")]
+
+
 def test_a_pipe_is_read_once_only(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     message = complaint(documents.found, [str(tmp_path / "pipe.txt")])

@@ -70,10 +70,14 @@ def found(sources: Iterable[str]) -> list[Path]:
     Raises
     ------
     UserError
-        If there is no such file, or a folder holds no text.
+        If a path is empty, there is no such file, or a folder holds no text.
     """
     files: list[Path] = []
-    for path in map(Path, sources):
+    for source in sources:
+        if not source:
+            # Path("") is the current folder.
+            raise UserError("'': expected a path (is a variable empty?)")
+        path = Path(source)
         inside = _inside(path) if path.is_dir() else [path]
         if not inside:
             raise UserError(
