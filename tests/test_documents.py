@@ -126,6 +126,21 @@ def test_csv_without_a_header():
     assert "a number from 0 to 1" in message
 
 
+def test_a_number_that_is_the_name_of_a_column():
+    assert split("5,0\nfive,nought\n", column="0") == ["nought"]
+    assert split("5,7\nfive,seven\n", column="7") == ["seven"]
+    assert split("0,1\nnought,one\n", column="1") == ["one"]
+    # The first line is a row: it has a text, with a number beside it.
+    assert split("I like it,0\nSo so,1\n", column="0") == ["I like it", "So so"]
+
+
+def test_two_columns_of_one_name():
+    message = complaint(split, "body,id, body\none,1,two\n")
+    assert message.startswith("column='body': a.csv, line 1: found 2 columns of this ")
+    assert split("id,body,id\n1,one,2\n") == ["one"]
+    assert split("same,same\nx,y\n", column="1") == ["same", "y"]
+
+
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_columns_that_another_mark_parts(mark):
     content = f"id{mark}body\n1{mark}one, two; and\n".replace("; and", ", and")

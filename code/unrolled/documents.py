@@ -370,7 +370,8 @@ def in_table(path: Path, pieces: Iterable[str], column: str) -> Iterator[str]:
     pieces : iterable of str
         The table's text, cut anywhere.
     column : str
-        The column's name; a number, from 0, is that of a column in a CSV without a header.
+        The column's name; a number, from 0, is that of a column in a CSV without a header: one
+        whose first line has more than a number there, or no column of that name.
 
     Raises
     ------
@@ -412,17 +413,9 @@ def _rows(path: Path, lines: Iterator[str], column: str) -> Iterator[str]:
         records = _records(path, chain([header], lines), mark)
         line, first = next(records)
         names = [name.strip() for name in first]
-        if column.isdecimal() and int(column) < len(names):
-            place = int(column)
+        place, named = _place(path, names, column)
+        if not named:
             yield first[place]
-        elif column in names:
-            place = names.index(column)
-        else:
-            raise UserError(
-                f"{path} has no such column: expected one of {', '.join(map(repr, names))}, "
-                f"or, if it has no header, a number from 0 to {len(names) - 1}",
-                column=column,
-            )
         for line, row in records:
             if len(row) != len(names):
                 raise UserError(
@@ -430,6 +423,26 @@ def _rows(path: Path, lines: Iterator[str], column: str) -> Iterator[str]:
                     f'in the first line (text with {mark!r} in it stands between " and ")'
                 )
             yield row[place]
+
+
+def _place(path: Path, names: list[str], column: str) -> tuple[int, bool]:
+    """Where a column stands among those of a first line, and whether this line names it."""
+    number = int(column) if column.isdecimal() else len(names)
+    if number < len(names) and not (column in names and names[number].isdecimal()):
+        # The first line is a row: it has a text there, or nothing that may be the name.
+        return number, False
+    if names.count(column) == 1:
+        return names.index(column), True
+    if column in names:
+        raise UserError(
+            f"{path}, line 1: found {names.count(column)} columns of this name: expected one",
+            column=column,
+        )
+    raise UserError(
+        f"{path} has no such column: expected one of {', '.join(map(repr, names))}, or, if it "
+        f"has no header, a number from 0 to {len(names) - 1}",
+        column=column,
+    )
 
 
 @contextlib.contextmanager
