@@ -175,6 +175,8 @@ def test_json_array():
         ("a.json", '{"body": "one"}', "a.json: expected a JSON array"),
         ("a.json", '["one", 2]', "a.json, item 2: found 2: expected a text"),
         ("a.json", "[" * 100_000, "a.json: no JSON"),
+        ("a.json", '[{"body": "a", "body": "b"}]', "no JSON (found the key 'body' twice"),
+        ("a.jsonl", '"a"\n{"id": 1, "id": 1}', "line 2: no JSON (found the key 'id' twice"),
     ],
 )  # fmt: skip
 def test_json_that_is_no_table(name, content, found):
