@@ -1,9 +1,12 @@
 """A file becomes documents, or one line says what is wrong with it."""
 
+import bz2
 import csv
 import gzip
+import io
 import lzma
 import os
+import tarfile
 import textwrap
 from pathlib import Path
 
@@ -249,6 +252,15 @@ def test_nothing_after_a_packed_piece_is_dropped(tmp_path, ending, pack, kind):
         assert f"a damaged {kind} file" in complaint(documents.read_bytes, path)
 
 
+@pytest.mark.parametrize("kind", [b"\x50", b"\x5f"])
+def test_a_frame_without_text(tmp_path, kind):
+    """Zstandard's "skippable" frames may stand anywhere."""
+    path = tmp_path / "a.txt.zst"
+    frame = kind + b"\x2a\x4d\x18" + b"\4\0\0\0" + b"note"
+    path.write_bytes(frame + zstd.compress(b"one ") + frame + zstd.compress(b"two"))
+    assert documents.read_bytes(path) == b"one two"
+
+
 def test_much_text_in_a_small_file(tmp_path, monkeypatch):
     """It comes in pieces, however well it is packed."""
     monkeypatch.setattr(documents, "_CHUNK", 64)
@@ -359,12 +371,40 @@ def test_unknown_encoding(encoding):
     assert message.startswith(f"encoding={encoding!r}: unknown: expected ")
 
 
-@pytest.mark.parametrize("beginning", documents.FOREIGN)
-def test_a_file_that_is_no_text(tmp_path, beginning):
-    (tmp_path / "a.txt").write_bytes(beginning + b"...")
+def tar():
+    with tarfile.open(fileobj=(file := io.BytesIO()), mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PAR1...", "a Parquet table"),
+        (b"PK\x03\x04...", "a zip archive"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (tar(), "a tar archive"),
+        (gzip.compress(tar()), "a tar archive"),
+        (bz2.compress(b"one"), "packed by bzip2"),
+        (bz2.compress(b""), "packed by bzip2"),
+        *((lzma.compress(b"1", lzma.FORMAT_ALONE, preset=n), "packed by lzma") for n in (0, 6, 9)),
+        (gzip.compress(gzip.compress(b"one")), "packed twice, the second time by gzip"),
+        (lzma.compress(zstd.compress(b"one")), "packed twice, the second time by zstd"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_text(tmp_path, content, what):
+    (tmp_path / "a.txt").write_bytes(content)
     message = complaint(documents.read_bytes, tmp_path / "a.txt")
-    assert documents.FOREIGN[beginning] in message
-    assert "expected text" in message
+    assert f"a.txt: {what}" in message
+    assert message.endswith(": expected text; save it as .txt or .csv")
+
+
+def test_texts_that_begin_as_other_files_do(tmp_path):
+    for text in ("BZh", "BZh9", "P*M", "].", "]\n" * 99, "x" * 256 + "ustar"):
+        for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
+            (tmp_path / "a.txt").write_bytes(content := text.encode(encoding))
+            assert documents.read_bytes(tmp_path / "a.txt") == content
 
 
 @pytest.mark.parametrize(

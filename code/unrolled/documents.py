@@ -40,16 +40,25 @@ TEXTS = (".txt", ".md", *TABLES)
 PACKED = (".gz", ".xz", ".zst")
 #: Characters of a paragraph or a line, at most: from there on a longer one is cut.
 LONGEST = 2**23
-# What a packed file begins with, and how it is packed.
-_MARKS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+# What a packed file begins with, and how it is packed. Zstandard allows a frame of no text first.
+_MARKS = {
+    rb"\x1f\x8b": "gzip",
+    rb"\xfd7zXZ\0": "xz",
+    rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18": "zstd",
+}
 # What opens it; xz is not among these: see _streams.
 _OPEN = {"": contextlib.nullcontext, "gzip": gzip.open, "zstd": zstd.open}
 # What a file begins with that is no text, and what it is.
 FOREIGN = {
-    b"PAR1": "a Parquet table",
-    b"PK\x03\x04": "a zip archive, as .xlsx, .docx and .epub are",
-    b"%PDF": "a PDF",
-    b"SQLite format 3": "an SQLite database",
+    rb"PAR1": "a Parquet table",
+    rb"PK\x03\x04": "a zip archive, as .xlsx, .docx and .epub are",
+    rb"%PDF": "a PDF",
+    rb"SQLite format 3": "an SQLite database",
+    rb".{257}ustar": "a tar archive",
+    rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)": "packed by bzip2",
+    # Its properties, the size of its dictionary, that of the text or -1 for unknown, and a zero.
+    rb"\]\0\0..(?:\xff{8}|.{5}\0{3})\0": "packed by lzma",
+    **{mark: f"packed twice, the second time by {how}" for mark, how in _MARKS.items()},
 }
 # Bytes that are read at once.
 _CHUNK = 2**20
@@ -153,7 +162,7 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 def _packing(beginning: bytes) -> str:
     """How a file with this beginning is packed, or "" if it is not."""
-    return next((how for mark, how in _MARKS.items() if beginning.startswith(mark)), "")
+    return next((how for mark, how in _MARKS.items() if re.match(mark, beginning)), "")
 
 
 def _unpacked(file: BinaryIO, packing: str) -> Iterator[bytes]:
@@ -186,7 +195,7 @@ def _streams(file: BinaryIO) -> Iterator[bytes]:
 def _checked(path: Path, beginning: bytes) -> bytes:
     """The beginning of a file, unless it is known for something else than text."""
     for mark, what in FOREIGN.items():
-        if beginning.startswith(mark):
+        if re.match(mark, beginning, re.DOTALL):
             raise UserError(f"{path}: {what}: expected text; save it as .txt or .csv")
     return beginning
 
