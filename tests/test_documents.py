@@ -305,6 +305,15 @@ def test_a_folder_without_texts(tmp_path):
     assert ".txt, .md, .csv" in message
 
 
+def test_the_plays_go_with_no_other_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("One.")
+    message = complaint(documents.found, ["a.txt", "shakespeare"])
+    assert message.startswith("shakespeare: goes with no other text: expected ")
+    (tmp_path / "shakespeare").write_text("Two.")
+    assert len(documents.found(["a.txt", "shakespeare"])) == 2
+
+
 @pytest.mark.parametrize("others", [(), ("a.txt",)])
 def test_an_empty_path_is_no_folder(tmp_path, monkeypatch, others):
     """So the shell passes an unset "$VARIABLE"."""

@@ -94,17 +94,26 @@ def found(sources: Iterable[str]) -> list[Path]:
                 f"{', '.join(TEXTS)}, or such a file packed as {', '.join(PACKED)}"
             )
         for file in inside:
-            if not file.exists():
-                raise UserError(
-                    f"{file}: no such file: expected 'shakespeare' or the path of a .txt or "
-                    ".csv file"
-                )
-            if not file.is_file():
-                raise UserError(
-                    f"{file}: a pipe or a device: expected a file, for it is read more than once"
-                )
+            _check_file(file)
         files += inside
     return files
+
+
+def _check_file(file: Path) -> None:
+    """Refuse what is no file."""
+    if not file.exists():
+        if str(file) == "shakespeare":
+            # Alone, it is not looked for.
+            raise UserError(
+                "shakespeare: goes with no other text: expected it alone, or paths of files"
+            )
+        raise UserError(
+            f"{file}: no such file: expected 'shakespeare' or the path of a .txt or .csv file"
+        )
+    if not file.is_file():
+        raise UserError(
+            f"{file}: a pipe or a device: expected a file, for it is read more than once"
+        )
 
 
 def _inside(folder: Path) -> list[Path]:
