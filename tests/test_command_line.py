@@ -289,7 +289,30 @@ def test_a_text_from_the_standard_input(unrolled, home, tmp_path):
     mistake(unrolled("train", *again), "standard input: give it again, with - before")
     assert "epoch   3" in unrolled("train", "-", *again, stdin=given).err
     assert "has changed" in unrolled("train", "-", *again, stdin=given[:-9]).err
-    mistake(unrolled("train", "-", "--output", tmp_path / "none"), "file is empty")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (b"", "unrolled: standard input: the file is empty"),
+        (b"one\ntw\0o", "unrolled: standard input, line 2: found a NUL character"),
+        (b"caf\xe9", "unrolled: --encoding utf-8: standard input: byte 3"),
+        (b"One.", "unrolled: standard input: found 1 different sentences"),
+    ],
+)
+def test_a_mistake_in_the_standard_input(unrolled, tmp_path, given, says):
+    folder = tmp_path / "model"
+    mistake(unrolled("train", "-", "--output", folder, stdin=given), says)
+    mistake(unrolled("train", "-", "-", stdin=given), "unrolled: -: given twice")
+    assert not folder.exists()
+
+
+def test_a_text_that_is_no_path(unrolled, home, tmp_path):
+    resumed = ["--resume", home / "csv"]
+    for more in ([], resumed):
+        mistake(unrolled("train", "", *more), "unrolled: '': expected a path")
+        mistake(unrolled("train", "sayings.txt", "", *more), "'': expected a path")
+        mistake(unrolled("train", "shakespeare", "sayings.txt", *more), "no other text")
 
 
 def test_a_training_cut_off_in_its_first_epoch_can_write(unrolled, home, tmp_path):

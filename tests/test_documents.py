@@ -1,9 +1,12 @@
 """A file becomes documents, or one line says what is wrong with it."""
 
+import bz2
 import csv
 import gzip
+import io
 import lzma
 import os
+import tarfile
 import textwrap
 from pathlib import Path
 
@@ -126,6 +129,21 @@ def test_csv_without_a_header():
     assert "a number from 0 to 1" in message
 
 
+def test_a_number_that_is_the_name_of_a_column():
+    assert split("5,0\nfive,nought\n", column="0") == ["nought"]
+    assert split("5,7\nfive,seven\n", column="7") == ["seven"]
+    assert split("0,1\nnought,one\n", column="1") == ["one"]
+    # The first line is a row: it has a text, with a number beside it.
+    assert split("I like it,0\nSo so,1\n", column="0") == ["I like it", "So so"]
+
+
+def test_two_columns_of_one_name():
+    message = complaint(split, "body,id, body\none,1,two\n")
+    assert message.startswith("column='body': a.csv, line 1: found 2 columns of this ")
+    assert split("id,body,id\n1,one,2\n") == ["one"]
+    assert split("same,same\nx,y\n", column="1") == ["same", "y"]
+
+
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_columns_that_another_mark_parts(mark):
     content = f"id{mark}body\n1{mark}one, two; and\n".replace("; and", ", and")
@@ -160,6 +178,8 @@ def test_json_array():
         ("a.json", '{"body": "one"}', "a.json: expected a JSON array"),
         ("a.json", '["one", 2]', "a.json, item 2: found 2: expected a text"),
         ("a.json", "[" * 100_000, "a.json: no JSON"),
+        ("a.json", '[{"body": "a", "body": "b"}]', "no JSON (found the key 'body' twice"),
+        ("a.jsonl", '"a"\n{"id": 1, "id": 1}', "line 2: no JSON (found the key 'id' twice"),
     ],
 )  # fmt: skip
 def test_json_that_is_no_table(name, content, found):
@@ -211,6 +231,45 @@ def test_packed_files_of_several_pieces(tmp_path):
         path = tmp_path / f"a.txt{ending}"
         path.write_bytes(pack(b"one ") + pack(b"two"))
         assert documents.read_bytes(path) == b"one two"
+    # xz fills up with zeros.
+    path = tmp_path / "a.txt.xz"
+    path.write_bytes(
+        lzma.compress(b"one ") + bytes(8) + lzma.compress(b"two") + bytes(4)
+    )
+    assert documents.read_bytes(path) == b"one two"
+
+
+@pytest.mark.parametrize(("ending", "pack", "kind"), PACKED)
+def test_nothing_after_a_packed_piece_is_dropped(tmp_path, ending, pack, kind):
+    path = tmp_path / f"a.txt{ending}"
+    one, two = pack(b"one "), pack(b"two" * 99)
+    rests = [b"plain text", two[:-5]]
+    if kind != "zstd":
+        # Where there is a checksum.
+        rests.append(two[:-9] + bytes([two[-9] ^ 1]) + two[-8:])
+    for rest in rests:
+        path.write_bytes(one + rest)
+        assert f"a damaged {kind} file" in complaint(documents.read_bytes, path)
+
+
+@pytest.mark.parametrize("kind", [b"\x50", b"\x5f"])
+def test_a_frame_without_text(tmp_path, kind):
+    """Zstandard's "skippable" frames may stand anywhere."""
+    path = tmp_path / "a.txt.zst"
+    frame = kind + b"\x2a\x4d\x18" + b"\4\0\0\0" + b"note"
+    path.write_bytes(frame + zstd.compress(b"one ") + frame + zstd.compress(b"two"))
+    assert documents.read_bytes(path) == b"one two"
+
+
+def test_much_text_in_a_small_file(tmp_path, monkeypatch):
+    """It comes in pieces, however well it is packed."""
+    monkeypatch.setattr(documents, "_CHUNK", 64)
+    for ending, pack, _ in PACKED:
+        path = tmp_path / f"a.txt{ending}"
+        path.write_bytes(pack(b"0123456789" * 999))
+        pieces = list(documents.chunks(path))
+        assert b"".join(pieces) == b"0123456789" * 999
+        assert max(map(len, pieces)) == 64
 
 
 # -------------------------------------------------------------------------------------- folders
@@ -244,6 +303,24 @@ def test_a_folder_without_texts(tmp_path):
     message = complaint(documents.found, [str(tmp_path)])
     assert f"{tmp_path}: a folder without a text: expected " in message
     assert ".txt, .md, .csv" in message
+
+
+def test_the_plays_go_with_no_other_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("One.")
+    message = complaint(documents.found, ["a.txt", "shakespeare"])
+    assert message.startswith("shakespeare: goes with no other text: expected ")
+    (tmp_path / "shakespeare").write_text("Two.")
+    assert len(documents.found(["a.txt", "shakespeare"])) == 2
+
+
+@pytest.mark.parametrize("others", [(), ("a.txt",)])
+def test_an_empty_path_is_no_folder(tmp_path, monkeypatch, others):
+    """So the shell passes an unset "$VARIABLE"."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("One.")
+    assert complaint(documents.found, [*others, ""]).startswith("'': expected a path")
+    assert documents.found(["."]) == [Path("a.txt")]
 
 
 def test_a_pipe_is_read_once_only(tmp_path):
@@ -303,12 +380,40 @@ def test_unknown_encoding(encoding):
     assert message.startswith(f"encoding={encoding!r}: unknown: expected ")
 
 
-@pytest.mark.parametrize("beginning", documents.FOREIGN)
-def test_a_file_that_is_no_text(tmp_path, beginning):
-    (tmp_path / "a.txt").write_bytes(beginning + b"...")
+def tar():
+    with tarfile.open(fileobj=(file := io.BytesIO()), mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PAR1...", "a Parquet table"),
+        (b"PK\x03\x04...", "a zip archive"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (tar(), "a tar archive"),
+        (gzip.compress(tar()), "a tar archive"),
+        (bz2.compress(b"one"), "packed by bzip2"),
+        (bz2.compress(b""), "packed by bzip2"),
+        *((lzma.compress(b"1", lzma.FORMAT_ALONE, preset=n), "packed by lzma") for n in (0, 6, 9)),
+        (gzip.compress(gzip.compress(b"one")), "packed twice, the second time by gzip"),
+        (lzma.compress(zstd.compress(b"one")), "packed twice, the second time by zstd"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_text(tmp_path, content, what):
+    (tmp_path / "a.txt").write_bytes(content)
     message = complaint(documents.read_bytes, tmp_path / "a.txt")
-    assert documents.FOREIGN[beginning] in message
-    assert "expected text" in message
+    assert f"a.txt: {what}" in message
+    assert message.endswith(": expected text; save it as .txt or .csv")
+
+
+def test_texts_that_begin_as_other_files_do(tmp_path):
+    for text in ("BZh", "BZh9", "P*M", "].", "]\n" * 99, "x" * 256 + "ustar"):
+        for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
+            (tmp_path / "a.txt").write_bytes(content := text.encode(encoding))
+            assert documents.read_bytes(tmp_path / "a.txt") == content
 
 
 @pytest.mark.parametrize(

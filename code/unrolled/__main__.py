@@ -89,6 +89,8 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             # One process speaks for all.
             held.enter_context(contextlib.redirect_stdout(None))
         if "source" in given:
+            if given["source"].count("-") > 1:
+                raise UserError("-: given twice: expected the standard input once")
             one, *more = (
                 held.enter_context(_standard_input()) if source == "-" else source
                 for source in given["source"]
@@ -175,18 +177,25 @@ def _going_on(begun: Trained, folder: Path, given: dict[str, Any]) -> Training:
 
 @contextlib.contextmanager
 def _standard_input() -> Iterator[str]:
-    """Keep the standard input in a file, which can be read more than once."""
+    """Keep the standard input in a file, which can be read more than once.
+
+    Whoever gave it knows no such file: errors tell it by its name.
+    """
     with tempfile.TemporaryDirectory(prefix="unrolled-") as folder:
         path = Path(folder, STANDARD_INPUT)
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield str(path)
+        try:
+            yield str(path)
+        except UserError as error:
+            told = error.message.replace(str(path), "standard input")
+            raise UserError(told, **error.arguments) from None
 
 
 def _found_again(source: Source) -> Corpus:
     """The text of a training that goes on."""
     for path in source.sources:
-        if source.source == "shakespeare" or Path(path).exists():
+        if path == "shakespeare" or Path(path).exists():
             continue
         if Path(path).name == STANDARD_INPUT:
             raise UserError(

@@ -20,6 +20,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,18 +40,25 @@ TEXTS = (".txt", ".md", *TABLES)
 PACKED = (".gz", ".xz", ".zst")
 #: Characters of a paragraph or a line, at most: from there on a longer one is cut.
 LONGEST = 2**23
-# What a packed file begins with, what it is, and what opens it.
-_UNPACK = {
-    b"\x1f\x8b": ("gzip", gzip.open),
-    b"\xfd7zXZ\0": ("xz", lzma.open),
-    b"\x28\xb5\x2f\xfd": ("zstd", zstd.open),
+# What a packed file begins with, and how it is packed. Zstandard allows a frame of no text first.
+_MARKS = {
+    rb"\x1f\x8b": "gzip",
+    rb"\xfd7zXZ\0": "xz",
+    rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18": "zstd",
 }
+# What opens it; xz is not among these: see _streams.
+_OPEN = {"": contextlib.nullcontext, "gzip": gzip.open, "zstd": zstd.open}
 # What a file begins with that is no text, and what it is.
 FOREIGN = {
-    b"PAR1": "a Parquet table",
-    b"PK\x03\x04": "a zip archive, as .xlsx, .docx and .epub are",
-    b"%PDF": "a PDF",
-    b"SQLite format 3": "an SQLite database",
+    rb"PAR1": "a Parquet table",
+    rb"PK\x03\x04": "a zip archive, as .xlsx, .docx and .epub are",
+    rb"%PDF": "a PDF",
+    rb"SQLite format 3": "an SQLite database",
+    rb".{257}ustar": "a tar archive",
+    rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)": "packed by bzip2",
+    # Its properties, the size of its dictionary, that of the text or -1 for unknown, and a zero.
+    rb"\]\0\0..(?:\xff{8}|.{5}\0{3})\0": "packed by lzma",
+    **{mark: f"packed twice, the second time by {how}" for mark, how in _MARKS.items()},
 }
 # Bytes that are read at once.
 _CHUNK = 2**20
@@ -71,10 +79,14 @@ def found(sources: Iterable[str]) -> list[Path]:
     Raises
     ------
     UserError
-        If there is no such file, or a folder holds no text.
+        If a path is empty, there is no such file, or a folder holds no text.
     """
     files: list[Path] = []
-    for path in map(Path, sources):
+    for source in sources:
+        if not source:
+            # Path("") is the current folder.
+            raise UserError("'': expected a path (is a variable empty?)")
+        path = Path(source)
         inside = _inside(path) if path.is_dir() else [path]
         if not inside:
             raise UserError(
@@ -82,17 +94,26 @@ def found(sources: Iterable[str]) -> list[Path]:
                 f"{', '.join(TEXTS)}, or such a file packed as {', '.join(PACKED)}"
             )
         for file in inside:
-            if not file.exists():
-                raise UserError(
-                    f"{file}: no such file: expected 'shakespeare' or the path of a .txt or "
-                    ".csv file"
-                )
-            if not file.is_file():
-                raise UserError(
-                    f"{file}: a pipe or a device: expected a file, for it is read more than once"
-                )
+            _check_file(file)
         files += inside
     return files
+
+
+def _check_file(file: Path) -> None:
+    """Refuse what is no file."""
+    if not file.exists():
+        if str(file) == "shakespeare":
+            # Alone, it is not looked for.
+            raise UserError(
+                "shakespeare: goes with no other text: expected it alone, or paths of files"
+            )
+        raise UserError(
+            f"{file}: no such file: expected 'shakespeare' or the path of a .txt or .csv file"
+        )
+    if not file.is_file():
+        raise UserError(
+            f"{file}: a pipe or a device: expected a file, for it is read more than once"
+        )
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -129,12 +150,9 @@ def chunks(path: Path) -> Iterator[bytes]:
         raise UserError(f"{path}: a folder: expected a .txt or .csv file")
     packing, first = "", b""
     try:
-        with contextlib.ExitStack() as opened:
-            file: BinaryIO = opened.enter_context(open(path, "rb"))
-            packing, unpack = _packing(file)
-            if unpack:
-                file = opened.enter_context(unpack(file))
-            while chunk := file.read(_CHUNK):
+        with open(path, "rb") as file:
+            packing = _packing(file.peek(8))
+            for chunk in filter(None, _unpacked(file, packing)):
                 first = first or _checked(path, chunk)
                 yield chunk
     except FileNotFoundError:
@@ -151,19 +169,42 @@ def chunks(path: Path) -> Iterator[bytes]:
         raise UserError(f"{path}: the file is empty: expected text")
 
 
-def _packing(file: BinaryIO) -> tuple[str, Any]:
-    """How a file is packed, and what opens it; the file is at its beginning again."""
-    beginning = file.peek(8)
-    for mark, how in _UNPACK.items():
-        if beginning.startswith(mark):
-            return how
-    return "", None
+def _packing(beginning: bytes) -> str:
+    """How a file with this beginning is packed, or "" if it is not."""
+    return next((how for mark, how in _MARKS.items() if re.match(mark, beginning)), "")
+
+
+def _unpacked(file: BinaryIO, packing: str) -> Iterator[bytes]:
+    """The bytes of a file that is packed so, some at a time."""
+    if packing == "xz":
+        yield from _streams(file)
+        return
+    with _OPEN[packing](file) as unpacked:
+        yield from iter(partial(unpacked.read, _CHUNK), b"")
+
+
+def _streams(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of an xz file: of its streams, which zeros may part, one after another.
+
+    ``lzma.open`` passes over a damaged stream after the first, and all that follows it.
+    """
+    rest = file.read(_CHUNK)
+    while rest:
+        stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        while not stream.eof:
+            yield stream.decompress(rest, _CHUNK)
+            rest = file.read(_CHUNK) if stream.needs_input else b""
+            if stream.needs_input and not rest:
+                raise EOFError
+        rest = stream.unused_data.lstrip(b"\0")
+        while not rest and (more := file.read(_CHUNK)):
+            rest = more.lstrip(b"\0")
 
 
 def _checked(path: Path, beginning: bytes) -> bytes:
     """The beginning of a file, unless it is known for something else than text."""
     for mark, what in FOREIGN.items():
-        if beginning.startswith(mark):
+        if re.match(mark, beginning, re.DOTALL):
             raise UserError(f"{path}: {what}: expected text; save it as .txt or .csv")
     return beginning
 
@@ -347,7 +388,8 @@ def in_table(path: Path, pieces: Iterable[str], column: str) -> Iterator[str]:
     pieces : iterable of str
         The table's text, cut anywhere.
     column : str
-        The column's name; a number, from 0, is that of a column in a CSV without a header.
+        The column's name; a number, from 0, is that of a column in a CSV without a header: one
+        whose first line has more than a number there, or no column of that name.
 
     Raises
     ------
@@ -389,17 +431,9 @@ def _rows(path: Path, lines: Iterator[str], column: str) -> Iterator[str]:
         records = _records(path, chain([header], lines), mark)
         line, first = next(records)
         names = [name.strip() for name in first]
-        if column.isdecimal() and int(column) < len(names):
-            place = int(column)
+        place, named = _place(path, names, column)
+        if not named:
             yield first[place]
-        elif column in names:
-            place = names.index(column)
-        else:
-            raise UserError(
-                f"{path} has no such column: expected one of {', '.join(map(repr, names))}, "
-                f"or, if it has no header, a number from 0 to {len(names) - 1}",
-                column=column,
-            )
         for line, row in records:
             if len(row) != len(names):
                 raise UserError(
@@ -407,6 +441,26 @@ def _rows(path: Path, lines: Iterator[str], column: str) -> Iterator[str]:
                     f'in the first line (text with {mark!r} in it stands between " and ")'
                 )
             yield row[place]
+
+
+def _place(path: Path, names: list[str], column: str) -> tuple[int, bool]:
+    """Where a column stands among those of a first line, and whether this line names it."""
+    number = int(column) if column.isdecimal() else len(names)
+    if number < len(names) and not (column in names and names[number].isdecimal()):
+        # The first line is a row: it has a text there, or nothing that may be the name.
+        return number, False
+    if names.count(column) == 1:
+        return names.index(column), True
+    if column in names:
+        raise UserError(
+            f"{path}, line 1: found {names.count(column)} columns of this name: expected one",
+            column=column,
+        )
+    raise UserError(
+        f"{path} has no such column: expected one of {', '.join(map(repr, names))}, or, if it "
+        f"has no header, a number from 0 to {len(names) - 1}",
+        column=column,
+    )
 
 
 @contextlib.contextmanager
@@ -467,9 +521,19 @@ def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
 
 def _parsed(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: no JSON ({error})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which would take the last of equal keys, and say nothing."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"found the key {twice!r} twice: expected it once")
+    return found
 
 
 def _value(where: str, found: Any, column: str) -> str:
