@@ -470,7 +470,7 @@ RECURRENT = {"rnn-language-model", GATED, MANY, LAST, *AFTER}
         ("documents.py", 'if "\\0" in text:', 'if text.count("\\0"):', {MANY}),
         ("command_line.py", "several = isinstance", "several = not isinstance", {MANY}),
         ("__main__.py", '"character": 500', '"character": 600', {MANY}),
-        ("traffic.py", "2 * (n - 1)", "2 * n", {MANY}),
+        ("traffic.py", "2 * (N - 1)", "2 * N", {MANY}),
         ("shakespeare.py", '"King John"', '"King Lear"', RECURRENT),
         ("compute.py", 'x64", True)', 'x64", False)', RECURRENT | NETWORK | GRAPHS),
         ("rnn_by_hand.py", "import numpy as", "import cupy as", AFTER | {"rnn-language-model"}),

@@ -94,7 +94,7 @@ _distributions = functools.cache(packages_distributions)
 def _wishes() -> dict[str, str]:
     """What to ask pip for, by the name of the distribution."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wishes = project["project"]["dependencies"]
+    wishes = [wish.partition(";")[0] for wish in project["project"]["dependencies"]]
     return {re.split("[<>=~ ]", wish)[0]: wish for wish in wishes}
 
 
@@ -107,7 +107,9 @@ def needed_packages(code: list[str]) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
     tops = {name.partition(".")[0] for name in names}
-    others = sorted(tops - sys.stdlib_module_names - {"unrolled", "__future__"})
+    # Python's own from 3.14 on.
+    own = sys.stdlib_module_names | {"unrolled", "__future__", "compression"}
+    others = sorted(tops - own)
     distributions = [_distributions()[name][0] for name in others]
     return [_wishes().get(one, one) for one in distributions]
 
