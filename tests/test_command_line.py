@@ -540,7 +540,10 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         ),
         (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
-        (["train", "comments.csv", "--output", "sayings.txt"], "sayings.txt"),
+        (
+            ["train", "sayings.txt", "--output", "sayings.txt/a"],
+            "--output sayings.txt: a file: expected a folder",
+        ),
         (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
         (["train", "--resume", "sayings.txt"], "sayings.txt/last.npz: Not a directory"),
         (
@@ -567,7 +570,17 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["score", "csv", "csv"], "csv: a folder"),
         (["score", "csv", "--format", "xml"], "--format"),
         (["score", "csv", "sayings.txt", "--output", "."], "directory"),
-        (["score", "csv", "sayings.txt", "--output", "no/where"], "no/where"),
+        (
+            ["score", "csv", "sayings.txt", "--output", "no/where"],
+            "no/where: no such folder",
+        ),
+        (["history", "csv", "--output", "csv/last.npz"], "csv/last.npz: is read here"),
+        (["history", "csv/best.npz", "--output", "csv/last.npz"], "would be lost"),
+        (["score", "csv/last.npz", "--output", "csv/best.npz"], "would be lost"),
+        (
+            ["score", "csv", "sayings.txt", "--output", "csv/../sayings.txt"],
+            "--output csv/../sayings.txt: is read here, and would be lost",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(unrolled, home, arguments, says):
@@ -814,6 +827,16 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
         "lines.txt",
         "scores.json",
     ]
+
+
+def test_a_result_does_not_take_the_standard_input_with_it(home, tmp_path):
+    text = tmp_path / "lines.txt"
+    text.write_text(LINES, encoding="utf-8")
+    with text.open() as stdin:
+        done = process(home, "score", "csv", "--output", text, stdin=stdin)
+    assert done.returncode == 2
+    assert b"is read here, and would be lost" in done.stderr
+    assert text.read_text(encoding="utf-8") == LINES
 
 
 def test_characters_and_capitals_are_those_of_the_model(unrolled):

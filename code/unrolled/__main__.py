@@ -109,6 +109,7 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
                 chosen.files.output
                 or Path("models") / Path(chosen.text.sources[0]).stem
             )
+            _check_folder(folder)
             _check_free(folder)
             plays = text.load(chosen.text)
             begun = models.start(plays, chosen.training, mesh=mesh)
@@ -153,6 +154,13 @@ def _check_used(source: Source, given: dict[str, Any]) -> None:
     for name in useless:
         if name in given:
             raise UserError(f"{why}: leave it out", **{name: given[name]})
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made, for a file is in its place."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if there and not there.is_dir():
+        raise UserError("a file: expected a folder", output=there)
 
 
 def _check_free(folder: Path) -> None:
@@ -333,8 +341,10 @@ class Scoring(Result):
 
 def score(given: dict[str, Any]) -> None:
     """Say how likely sentences are, and how surprising each word."""
-    trained = models.load(given.pop("model"))
+    model = given.pop("model")
     chosen = fields.changed(Scoring(), **given)
+    _check_result(chosen.output, model, Path(chosen.text))
+    trained = models.load(model)
     source = trained.source
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
@@ -346,10 +356,34 @@ def history(given: dict[str, Any]) -> None:
     """Say how a training went, or how far it is, epoch by epoch."""
     model = given.pop("model")
     chosen = fields.changed(Result(), **given)
+    _check_result(chosen.output, model)
     # The best model knows no later epochs.
     last = model / "last.npz"
     trained = models.load(last if last.exists() else model)
     chosen.write(reports.HISTORIES[chosen.format], trained.state.history)
+
+
+def _check_result(output: Path | None, model: Path, *texts: Path) -> None:
+    """Refuse a file for the result that cannot be made, or that would take what is read with it."""
+    if output is None:
+        return
+    if not output.parent.is_dir():
+        raise UserError("no such folder", output=output)
+    folder = model if model.is_dir() else model.parent
+    read = (model, folder / "best.npz", folder / "last.npz", *texts)
+    if any(_same_file(output, path) for path in read):
+        raise UserError(
+            "is read here, and would be lost: choose another", output=output
+        )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file; a terminal or a pipe, which keeps nothing, is none."""
+    other = Path("/dev/stdin") if str(other) == "-" else other
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:
+        return False
 
 
 def _lines(path: str, encoding: str) -> list[str]:
