@@ -553,6 +553,10 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["train", "comments.csv", "--lines"], "--lines: comments.csv: each row is"),
         (["train", "--encoding", "latin-1"], "--encoding latin-1: the plays are read"),
         (["train", "sayings.txt", "--output", ""], "--output: '': expected a path"),
+        (["train", ""], "SOURCE: '': expected a path"),
+        (["train", "sayings.txt", ""], "SOURCE: '': expected a path"),
+        (["score", "csv", ""], "TEXT: '': expected a path"),
+        (["generate", ""], "model: '': expected a path"),
         (["generate"], "model"),
         (["generate", "nowhere"], "nowhere: No such file"),
         (["generate", "sayings.txt"], "sayings.txt: is damaged, or no checkpoint"),
@@ -831,12 +835,12 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
 
 def test_a_result_does_not_take_the_standard_input_with_it(home, tmp_path):
     text = tmp_path / "lines.txt"
-    text.write_text(LINES, encoding="utf-8")
+    text.write_bytes(LINES.encode())
     with text.open() as stdin:
         done = process(home, "score", "csv", "--output", text, stdin=stdin)
     assert done.returncode == 2
     assert b"is read here, and would be lost" in done.stderr
-    assert text.read_text(encoding="utf-8") == LINES
+    assert text.read_bytes() == LINES.encode()
 
 
 def test_characters_and_capitals_are_those_of_the_model(unrolled):

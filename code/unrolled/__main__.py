@@ -409,7 +409,9 @@ def parser() -> command_line.Parser:
         command = commands.add_parser(run.__name__, help=about, description=about)
         if run is not train:
             command.add_argument(
-                "model", type=Path, help="folder or file of a training"
+                "model",
+                type=lambda text: Path(command_line.path_text(text)),
+                help="folder or file of a training",
             )
         command_line.add_settings(command, settings, positional)
         command.set_defaults(run=run)

@@ -95,7 +95,7 @@ def add_settings(
             look = _look(default, meanings[name], kinds.get(name))
             if name == positional:
                 nargs = "*" if fields.several(type(settings), name) else "?"
-                look |= {"nargs": nargs, "metavar": name.upper()}
+                look |= {"nargs": nargs, "metavar": name.upper(), "type": path_text}
             (group or parser).add_argument(
                 name if name == positional else flag(name),
                 default=argparse.SUPPRESS,
@@ -120,6 +120,13 @@ def _look(default: Any, meaning: str, kind: fields.Kind | None) -> dict[str, Any
     if kind.words:
         return look | {"choices": kind.words}
     return look | {"type": _reader(kind), "metavar": kind.symbol}
+
+
+def path_text(text: str) -> str:
+    """A path as it was given; "" is none, such as a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("'': expected a path")
+    return text
 
 
 def _reader(kind: fields.Kind) -> Callable[[str], Any]:
