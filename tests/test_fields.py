@@ -157,6 +157,18 @@ def test_meanings_of_a_class_inside_a_function():
             "holes=-1: expected a whole number from 0 to 4,294,967,295",
         ),
         ({"height": -2.0}, "height=-2.0: expected a number from 0 up"),
+        ({"height": "high"}, "height='high': expected a number from 0 up"),
+        (
+            {"bricks": 2.5},
+            "bricks=2.5: expected a whole number from 1 to 4,294,967,295",
+        ),
+        (
+            {"bricks": True},
+            "bricks=True: expected a whole number from 1 to 4,294,967,295",
+        ),
+        ({"holes": [3]}, "holes=[3]: expected a whole number from 0 to 4,294,967,295"),
+        ({"name": 5}, "name=5: expected text"),
+        ({"old": 1}, "old=1: expected True or False"),
     ],
 )
 def test_a_value_that_is_not_of_its_kind_is_told(given, says):

@@ -220,6 +220,34 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         {"state": {"learning_rate": 1.0, "history": [{"epoch": 1}]}},
         {"state": {"rate": 1.0, "history": []}},
         {"state": None},
+        {"vocabulary": [*SPECIAL, "a", 5]},
+        {"source": 5},
+        {"source": {"source": 5}},
+        {"source": {"source": []}},
+        {"source": {"source": ["a.txt", 6]}},
+        {"source": {"encoding": 5}},
+        {"source": {"column": None}},
+        {"fingerprint": 5},
+        {"options": {**good, "epochs": 2.5}},
+        {"options": {**good, "batch": True}},
+        {"options": {**good, "clip": None}},
+        {"options": {**good, "optimizer": ["sgd"]}},
+        *(
+            {"state": {"history": [], name: value}}
+            for name, values in {
+                "steps": (-5, 1.5, "x", None),
+                "epoch": ("x", -1),
+                "position": (-1, [3]),
+                "words": (-1, True),
+                "total": ("x", -1.0),
+            }.items()
+            for value in values
+        ),
+        *(
+            {"state": {"history": [{**asdict(ROW), name: value}]}}
+            for name in asdict(ROW)
+            for value in ("x", None, -1, [1])
+        ),
         {"arrays": {"E": np.ones((6, 3))}},
     ):
         model_file(path, **changes)
