@@ -254,6 +254,23 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         assert refusal(path), changes
 
 
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ({"layers": 10**7}, "layers=10000000: found 6 arrays"),
+        ({"hidden": 10**9}, "U (3, 2): expected (3, 1000000000)"),
+        ({"embedding": 10**9}, "E (6, 3): expected (6, 1000000000)"),
+        ({"layers": 2}, "'U2'"),
+        ({"cell": "lstm"}, "U (3, 2): expected (3, 8)"),
+    ],
+)
+def test_sizes_that_are_claimed_are_not_drawn(tmp_path, monkeypatch, claim, says):
+    path = tmp_path / "best.npz"
+    model_file(path, options=asdict(changed(OPTIONS, **claim)))
+    monkeypatch.setattr(models, "_model", None)
+    assert refusal(path) == f"{path}: holds no model of this program: {says}"
+
+
 def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):
     path = tmp_path / "last.npz"
     parameters = initialize(Settings(6, 2, 3))

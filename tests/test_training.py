@@ -661,3 +661,20 @@ def test_quiet_means_quiet(capsys):
     trainer = rehearse(Actor())
     trainer.run()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ({"position": 10**9, "words": 5}, "window 1,000,000,000 of "),
+        ({"position": 2, "words": 0}, "after 0 words"),
+        ({"position": 0, "words": 9}, "after 9 words"),
+    ],
+)
+def test_a_place_where_no_training_has_been_is_refused(tmp_path, place, says):
+    begun = models.start(CORPUS, OPTIONS)
+    begun.state = State(**place)
+    with pytest.raises(UserError, match=says) as caught:
+        fit(CORPUS, OPTIONS, tmp_path, begun, quiet=True)
+    start = f"{tmp_path / 'last.npz'}: holds no model of this program: "
+    assert str(caught.value).startswith(start)

@@ -11,10 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from unrolled import checkpoint, devices, fields
+from unrolled.cells import CELLS
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
-from unrolled.layers import Settings
+from unrolled.layers import Settings, layer_names
 from unrolled.options import Options
 from unrolled.probability import perplexity
 from unrolled.vocabulary import Vocabulary
@@ -190,9 +191,10 @@ def load(path: Path, to_go_on: bool = False, mesh: Mesh | None = None) -> Traine
     except (AttributeError, KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{path}: holds no model of this program: {error}") from error
     try:
+        _check_sizes(fields.changed(settings, vocabulary=len(vocabulary)), arrays)
         # What a mesh cannot share is no fault of the file.
         model = _model(options, len(vocabulary), arrays, mesh=mesh)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: holds no model of this program: {error}") from error
     return Trained(model, vocabulary, options, source, fingerprint, state)
 
@@ -208,6 +210,24 @@ def _model(
     devices.own_columns(mesh, options.batch)
     settings = fields.changed(options.model, vocabulary=C)
     return kind(settings, arrays, options.seed, options.clip, options.optimizer, mesh)
+
+
+def _check_sizes(settings: Settings, arrays: dict[str, np.ndarray]) -> None:
+    """Compare tables with the settings, before any is drawn in the size that a file claims."""
+    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
+    if settings.layers > len(arrays):
+        raise ValueError(f"layers={settings.layers}: found {len(arrays)} arrays")
+    columns = CELLS[settings.cell].gates * H
+    shapes = {"E": (C, D)} if D else {}
+    for layer in range(1, settings.layers + 1):
+        U, W, _ = layer_names(layer)
+        shapes |= {U: (H if layer > 1 else D or C, columns), W: (H, columns)}
+    if not settings.tied:
+        shapes["V"] = (C, H)
+    for name, shape in shapes.items():
+        found = np.shape(arrays[name])
+        if found != shape:
+            raise ValueError(f"{name} {found}: expected {shape}")
 
 
 def _source(about: dict[str, Any]) -> Source:

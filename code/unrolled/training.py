@@ -179,6 +179,7 @@ class Trainer:
         """Go through what is left of the epoch, looking up now and then."""
         state = self.state
         windows = self.training.epoch(self.options.seed, state.epoch)
+        self._check_place(len(windows))
         self.progress.begin(state.epoch + 1, state.position, len(windows))
         # The device works on while we queue more.
         pending: list[tuple[Any, int]] = []
@@ -205,6 +206,16 @@ class Trainer:
                 raise Stopped(int(stop))
             look, looked = number + max(1, int(LOOK_EVERY / step)), time.monotonic()
         self._settle(pending, looked)
+
+    def _check_place(self, windows: int) -> None:
+        """Refuse a place in the epoch where no training can have been."""
+        position, words = self.state.position, self.state.words
+        if position > windows or (position > 0) != (words > 0):
+            last = self.folder / "last.npz" if self.folder else "the state"
+            raise UserError(
+                f"{last}: holds no model of this program: window {position:,} of {windows:,} "
+                f"after {words:,} words"
+            )
 
     def _settle(self, pending: list[tuple[Any, int]], since: float) -> None:
         """Wait for the batches that were queued, and count them as done."""
