@@ -497,6 +497,12 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
             assert np.isfinite(value).all()
 
 
+@pytest.mark.parametrize("hidden", [10**7, 4 * 10**9])
+def test_a_model_that_fits_into_no_memory(unrolled, tmp_path, hidden):
+    done = unrolled("train", "sayings.txt", "--hidden", hidden, "--output", tmp_path)
+    mistake(done, f"--hidden {hidden}: not enough memory")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -509,6 +515,10 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["train", "sayings.txt", "--encoding", "utf-9"], "--encoding utf-9: unknown"),
         (["train", "sayings.txt", "--vocabulary", "0"], "--vocabulary: '0'"),
         (["train", "sayings.txt", "--vocabulary", "3"], "--vocabulary 3: expected"),
+        (
+            ["train", "sayings.txt", "--devices", "100000000"],
+            "--devices 100000000: expected at most 32, for a batch has 32 rows",
+        ),
         (["train", "sayings.txt", "--hidden", "0"], "--hidden: '0'"),
         (["train", "sayings.txt", "--epochs", "many"], "--epochs: 'many'"),
         (["train", "sayings.txt", "--window", "0"], "--window: '0'"),

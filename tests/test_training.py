@@ -678,3 +678,13 @@ def test_a_place_where_no_training_has_been_is_refused(tmp_path, place, says):
         fit(CORPUS, OPTIONS, tmp_path, begun, quiet=True)
     start = f"{tmp_path / 'last.npz'}: holds no model of this program: "
     assert str(caught.value).startswith(start)
+
+
+def test_no_more_rows_than_words(monkeypatch):
+    few = CORPUS._replace(train=CORPUS.train[:2])
+    # Two sentences of 7 words, with their ends.
+    assert fit(few, changed(OPTIONS, batch=16, epochs=1), quiet=True).state.epoch == 1
+    monkeypatch.setattr(training, "Trainer", None)
+    message = "batch=1000000000: more rows than the 16 words of the text"
+    with pytest.raises(UserError, match=message):
+        fit(few, changed(OPTIONS, batch=10**9), quiet=True)

@@ -76,10 +76,25 @@ def train(given: dict[str, Any]) -> None:
     """Train a language model on a text (-: the standard input), and keep it in a folder."""
     own = [name for name in fields.flat(Processes()) if name in given]
     chosen = Processes(**{name: given.pop(name) for name in own})
+    _check_devices(chosen, given)
     with devices.started(chosen) as mesh:
         stopped = _train(given, mesh)
     if stopped == signal.SIGINT:
         raise KeyboardInterrupt
+
+
+def _check_devices(chosen: Processes, given: dict[str, Any]) -> None:
+    """Refuse more devices than can have work, before a CPU passes for so many."""
+    if "resume" in given and "batch" not in given:
+        # The checkpoint knows.
+        return
+    batch, shards = given.get("batch", Options().batch), chosen.vocabulary_shards
+    most = batch * shards
+    if (chosen.devices or 0) > most:
+        raise UserError(
+            f"expected at most {most:,}, for a batch has {batch:,} rows",
+            devices=chosen.devices,
+        )
 
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
@@ -112,7 +127,8 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             _check_folder(folder)
             _check_free(folder)
             plays = text.load(chosen.text)
-            begun = models.start(plays, chosen.training, mesh=mesh)
+            with training.memory_told(chosen.training):
+                begun = models.start(plays, chosen.training, mesh=mesh)
             # Or fail before the work.
             folder.mkdir(parents=True, exist_ok=True)
             _hold(folder, held)

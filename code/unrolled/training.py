@@ -304,7 +304,8 @@ def fit(
         If what was begun does not fit, or as for :meth:`Trainer.run`.
     """
     if begun is None:
-        begun = models.start(corpus, options)
+        with memory_told(options):
+            begun = models.start(corpus, options)
     else:
         check_options(begun, options)
         if begun.fingerprint != corpus.fingerprint:
@@ -319,14 +320,19 @@ def fit(
         stream_of(part, begun.vocabulary, options, rows)
         for part in (corpus.train, corpus.validation)
     )
+    if options.batch > training.words:
+        raise UserError(
+            f"more rows than the {training.words:,} words of the text",
+            batch=options.batch,
+        )
     begun.model.steps = begun.state.steps
-    with _memory_told(options):
+    with memory_told(options):
         Trainer(begun, training, validation, folder, save_every, quiet).run()
     return begun
 
 
 @contextlib.contextmanager
-def _memory_told(options: Options) -> Iterator[None]:
+def memory_told(options: Options) -> Iterator[None]:
     """Say what to make smaller where the memory of the device does not suffice.
 
     Raises
@@ -336,9 +342,11 @@ def _memory_told(options: Options) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        # XLA has no class of its own for it.
-        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, RuntimeError, ValueError) as error:
+        # XLA has no class of its own for it, and NumPy none for more than can be counted.
+        words = ("RESOURCE_EXHAUSTED", "array is too big", "Maximum allowed")
+        told = any(word in str(error) for word in words)
+        if not isinstance(error, MemoryError) and not told:
             raise
         raise UserError(
             "not enough memory for so many words at a time: choose a smaller one",
