@@ -679,6 +679,23 @@ def test_a_prompt_may_hold_unknown_words(unrolled):
     assert done.err == "not in the vocabulary: unicorn\n"
 
 
+def test_control_characters_are_told_and_not_obeyed(unrolled, home, tmp_path):
+    assert command_line.visible("é\x1b[2J\x9b\n\t", "\t") == "é\\x1b[2J\\x9b\\n\t"
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    about["vocabulary"][4:] = [f"a\x1b]0;{i}" for i in about["vocabulary"][4:]]
+    checkpoint.save(tmp_path / "best.npz", arrays, about)
+    out = works(unrolled("generate", tmp_path, "--count", "3"))
+    assert r"a\x1b]0;" in out
+    assert "\x1b" not in out
+    text = tmp_path / "a\x1b[2J.txt"
+    text.write_text("\n\n".join(f"\x1b[2J {saying(i)}" for i in range(60)))
+    done = unrolled("train", text, *SMALL, "--output", tmp_path / "model")
+    assert works(done).count(r"\x1b[2J") >= 4
+    assert "\x1b" not in done.out
+    mistake(unrolled("train", "a\x1b\n.txt"), r"unrolled: a\x1b\n.txt: no such file")
+    mistake(unrolled("train", "a.txt", "--a\x1b\nb"), r"--a\x1b\nb")
+
+
 def test_a_prompt_may_begin_with_a_dash(unrolled):
     for given in (["--prompt", "-Zounds!"], ["--prompt=-Zounds!"]):
         done = unrolled("generate", "csv", *given, "--count", "1")

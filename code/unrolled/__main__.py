@@ -31,6 +31,7 @@ from unrolled import (
     text,
     training,
 )
+from unrolled.command_line import visible
 from unrolled.corpus import Corpus, Source, repeats
 from unrolled.devices import Processes
 from unrolled.errors import UserError
@@ -233,12 +234,12 @@ def _introduce(plays: Corpus, begun: Trained) -> None:
         "test": plays.test,
     }
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
-    print(f"text: {plays.name}; sentences: {counts}")
+    print(f"text: {visible(plays.name)}; sentences: {counts}")
     if plays.source.lines:
         print("each line is a text of its own (--no-lines: blank lines part them)")
     for sentence in plays.train[:3]:
         read = sampling.detokenize(sentence, plays.source.level)
-        print("  reads:", textwrap.shorten(read, 76, placeholder=" …"))
+        print("  reads:", visible(textwrap.shorten(read, 76, placeholder=" …")))
     again, seen = repeats(plays.train), repeats(plays.validation, plays.train)
     print(
         f"repeats: {again:,} training sentences stand there before; {seen:,} validation "
@@ -313,13 +314,15 @@ def generate(given: dict[str, Any]) -> None:
     # Each once.
     for word in dict.fromkeys(spacing.without_signs(prompt)):
         if word not in trained.vocabulary:
-            print(f"not in the vocabulary: {word}", file=sys.stderr)
+            print(f"not in the vocabulary: {visible(word)}", file=sys.stderr)
     longest = chosen.longest or LONGEST[level]
     asked = {**fields.flat(chosen), "prompt": prompt, "longest": longest}
     # As it was typed; the blank after it depends on what follows.
     typed = chosen.prompt.rstrip() if level == "word" else chosen.prompt
     for tokens in sampling.generate(trained.model, trained.vocabulary, **asked):
-        print(typed + sampling.detokenize(tokens, level, start=len(prompt)))
+        written = typed + sampling.detokenize(tokens, level, start=len(prompt))
+        # A stranger's model may know any characters.
+        print(visible(written, but="\n\t"))
 
 
 # --------------------------------------------------------------------------- score and history

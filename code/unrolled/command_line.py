@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -25,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: {visible(message)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Let a value begin with a dash, where an option asks for one and no option is called so.
@@ -45,6 +46,21 @@ class Parser(argparse.ArgumentParser):
             else:
                 joined.append(word)
         return super().parse_known_args(joined, namespace)
+
+
+def visible(text: str, but: str = "") -> str:
+    r"""Text whose control characters are told, as ``\x1b``: a terminal would obey them.
+
+    Parameters
+    ----------
+    text : str
+    but : str
+        Those that stay.
+    """
+    return "".join(
+        repr(c)[1:-1] if unicodedata.category(c) == "Cc" and c not in but else c
+        for c in text
+    )
 
 
 def called() -> str:
@@ -244,7 +260,8 @@ def run(main: Callable[[], None], name: str = "") -> None:
         if devices.several():
             devices.leave(0)
     except (UserError, OSError, MemoryError) as error:
-        print(f"{name or Path(sys.argv[0]).name}: {told(error)}", file=sys.stderr)
+        who = name or Path(sys.argv[0]).name
+        print(visible(f"{who}: {told(error)}"), file=sys.stderr)
         devices.leave(2)
     except Exception:
         if not devices.several():
