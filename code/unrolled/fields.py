@@ -18,7 +18,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import math
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
@@ -45,11 +44,22 @@ class Kind:
     words: tuple[str, ...] = ()
 
 
+def _as_digits(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read a number; Python alone takes 1_0 for 10."""
+
+    def strictly(text: str) -> Any:
+        if "_" in text:
+            raise ValueError
+        return read(text)
+
+    return strictly
+
+
 def whole(low: int) -> Kind:
     """Whole numbers of 32 bits from a bound up."""
     high = 2**32 - 1
     expected = f"a whole number from {low} to {high:,}"
-    return Kind(int, lambda n: low <= n <= high, expected, "N")
+    return Kind(_as_digits(int), lambda n: low <= n <= high, expected, "N")
 
 
 def one_of(names: Iterable[str]) -> Kind:
@@ -61,7 +71,7 @@ def one_of(names: Iterable[str]) -> Kind:
 
 def number(allows: Callable[[float], bool], expected: str) -> Kind:
     """Real numbers out of some range."""
-    return Kind(float, allows, expected, "X")
+    return Kind(_as_digits(float), allows, expected, "X")
 
 
 def _path(text: str) -> Path:
@@ -71,13 +81,17 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+#: Models compute in float32, which holds no larger number.
+LARGEST = 3.4e38
 #: Whether or not, where None is a third case.
 SWITCH = Kind(bool, lambda value: isinstance(value, bool), "True or False", "")
 
 Switch = Annotated[bool, SWITCH]
 Natural = Annotated[int, whole(0)]
 Positive = Annotated[int, whole(1)]
-Amount = Annotated[float, number(lambda x: 0 <= x < math.inf, "a number from 0 up")]
+Amount = Annotated[
+    float, number(lambda x: 0 <= x < LARGEST, "a number from 0 up, below 3.4e38")
+]
 Part = Annotated[float, number(lambda x: 0 <= x < 1, "a number from 0 to below 1")]
 Share = Annotated[float, number(lambda x: 0 < x <= 1, "a number above 0 and up to 1")]
 File = Annotated[Path, Kind(_path, lambda path: True, "a path", "PATH")]
