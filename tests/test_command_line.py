@@ -519,6 +519,8 @@ def test_a_model_that_fits_into_no_memory(unrolled, tmp_path, hidden):
             ["train", "sayings.txt", "--devices", "100000000"],
             "--devices 100000000: expected at most 32, for a batch has 32 rows",
         ),
+        (["train", "sayings.txt", "--hidden", "1_0"], "--hidden: '1_0'"),
+        (["train", "sayings.txt", "--clip", "1e300"], "--clip: '1e300'"),
         (["train", "sayings.txt", "--hidden", "0"], "--hidden: '0'"),
         (["train", "sayings.txt", "--epochs", "many"], "--epochs: 'many'"),
         (["train", "sayings.txt", "--window", "0"], "--window: '0'"),
@@ -696,6 +698,13 @@ def test_control_characters_are_told_and_not_obeyed(unrolled, home, tmp_path):
     mistake(unrolled("train", "a.txt", "--a\x1b\nb"), r"--a\x1b\nb")
 
 
+def test_a_file_that_looks_like_an_option(unrolled, monkeypatch, home):
+    (home / "-x.txt").write_text("")
+    mistake(unrolled("train", "-x.txt"), "-x.txt (a file: ./-x.txt) (see --help)")
+    (home / "-x.txt").unlink()
+    assert "a file" not in unrolled("train", "-x.txt").err
+
+
 def test_a_prompt_may_begin_with_a_dash(unrolled):
     for given in (["--prompt", "-Zounds!"], ["--prompt=-Zounds!"]):
         done = unrolled("generate", "csv", *given, "--count", "1")
@@ -817,6 +826,13 @@ def test_a_history_has_all_epochs_in_every_format(unrolled, home, tmp_path):
     expected = [{name: str(value) for name, value in one.items()} for one in epochs]
     assert rows == expected
     mistake(unrolled("history", "nothing"), "nothing")
+
+
+def test_a_history_without_an_epoch_says_so(unrolled, home, tmp_path):
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    checkpoint.save(tmp_path / "last.npz", arrays, {**about, "state": {"history": []}})
+    assert works(unrolled("history", tmp_path)) == "no epoch is done yet\n"
+    assert works(unrolled("history", tmp_path, "--format", "json")) == "[]\n"
 
 
 COMPLETE = """

@@ -26,7 +26,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        self.exit(2, f"{self.prog}: {visible(message)} (see --help)\n")
+        strange = message.partition("unrecognized arguments: ")[2].split()
+        files = [f"./{word}" for word in strange if os.path.isfile(word)]
+        hint = f" (a file: {' '.join(files)})" if files else ""
+        self.exit(2, f"{self.prog}: {visible(message + hint)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Let a value begin with a dash, where an option asks for one and no option is called so.
