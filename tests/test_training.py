@@ -688,3 +688,15 @@ def test_no_more_rows_than_words(monkeypatch):
     message = "batch=1000000000: more rows than the 16 words of the text"
     with pytest.raises(UserError, match=message):
         fit(few, changed(OPTIONS, batch=10**9), quiet=True)
+
+
+@pytest.mark.parametrize("size", [2**25, 2**32])
+def test_an_array_beyond_memory_or_beyond_counting_is_told_by_its_options(size):
+    message = "hidden=12: not enough memory"
+    with pytest.raises(UserError, match=message), training.memory_told(OPTIONS):
+        np.random.default_rng(0).uniform(size=(size, size))
+
+
+def test_another_mistake_is_not_taken_for_too_little_memory():
+    with pytest.raises(ValueError, match="ours"), training.memory_told(OPTIONS):
+        raise ValueError("ours")
