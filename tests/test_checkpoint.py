@@ -106,6 +106,25 @@ def test_numbers_changed_under_a_right_length_are_noticed(path):
         assert "damaged" in fails(path)
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (np.full(5, np.nan, "float32"), "c holds infinity or NaN"),
+        (np.array([-np.inf]), "c holds infinity or NaN"),
+        # More than float32, in which models compute, can hold.
+        (np.array([1e39]), "c holds infinity or NaN"),
+        (np.ones(5, complex), "c is of type complex128: expected real numbers"),
+        (np.ones(5, bool), "c is of type bool: expected real numbers"),
+        (np.array(["1"]), "c is of type <U1: expected real numbers"),
+    ],
+)
+def test_what_is_no_finite_real_number_is_refused(path, value, says):
+    with np.load(path) as file:
+        about = file["about"]
+    np.savez(path, about=about, **{**ARRAYS, "c": value})
+    assert fails(path) == f"{path}: holds no model of this program: {says}"
+
+
 class Trap:
     """Would make a folder when unpickled."""
 

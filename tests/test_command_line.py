@@ -520,6 +520,13 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
             assert np.isfinite(value).all()
 
 
+def test_a_model_that_fits_into_no_memory(unrolled, tmp_path):
+    # One table of 80 MB is drawn, and the next would have 728 TiB.
+    sizes = ["--hidden", "10000000", "--embedding", "1"]
+    done = unrolled("train", "sayings.txt", *sizes, "--output", tmp_path)
+    mistake(done, "--hidden 10000000: not enough memory")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -532,6 +539,12 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["train", "sayings.txt", "--encoding", "utf-9"], "--encoding utf-9: unknown"),
         (["train", "sayings.txt", "--vocabulary", "0"], "--vocabulary: '0'"),
         (["train", "sayings.txt", "--vocabulary", "3"], "--vocabulary 3: expected"),
+        (
+            ["train", "sayings.txt", "--devices", "100000000"],
+            "--devices 100000000: expected at most 32, for a batch has 32 rows",
+        ),
+        (["train", "sayings.txt", "--hidden", "1_0"], "--hidden: '1_0'"),
+        (["train", "sayings.txt", "--clip", "1e300"], "--clip: '1e300'"),
         (["train", "sayings.txt", "--hidden", "0"], "--hidden: '0'"),
         (["train", "sayings.txt", "--epochs", "many"], "--epochs: 'many'"),
         (["train", "sayings.txt", "--window", "0"], "--window: '0'"),
@@ -563,7 +576,10 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         ),
         (["train", "sayings.txt", "--seed", "-1"], "--seed: '-1'"),
         (["train", "sayings.txt", "--save-every", "inf"], "--save-every: 'inf'"),
-        (["train", "comments.csv", "--output", "sayings.txt"], "sayings.txt"),
+        (
+            ["train", "sayings.txt", "--output", "sayings.txt/a"],
+            "--output sayings.txt: a file: expected a folder",
+        ),
         (["train", "--resume", "nowhere"], "nowhere/last.npz: No such file"),
         (["train", "--resume", "sayings.txt"], "sayings.txt/last.npz: Not a directory"),
         (
@@ -573,6 +589,10 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["train", "comments.csv", "--lines"], "--lines: comments.csv: each row is"),
         (["train", "--encoding", "latin-1"], "--encoding latin-1: the plays are read"),
         (["train", "sayings.txt", "--output", ""], "--output: '': expected a path"),
+        (["train", ""], "SOURCE: '': expected a path"),
+        (["train", "sayings.txt", ""], "SOURCE: '': expected a path"),
+        (["score", "csv", ""], "TEXT: '': expected a path"),
+        (["generate", ""], "model: '': expected a path"),
         (["generate"], "model"),
         (["generate", "nowhere"], "nowhere: No such file"),
         (["generate", "sayings.txt"], "sayings.txt: is damaged, or no checkpoint"),
@@ -590,7 +610,17 @@ def test_a_batch_larger_than_the_text(unrolled, home, tmp_path):
         (["score", "csv", "csv"], "csv: a folder"),
         (["score", "csv", "--format", "xml"], "--format"),
         (["score", "csv", "sayings.txt", "--output", "."], "directory"),
-        (["score", "csv", "sayings.txt", "--output", "no/where"], "no/where"),
+        (
+            ["score", "csv", "sayings.txt", "--output", "no/where"],
+            "no/where: no such folder",
+        ),
+        (["history", "csv", "--output", "csv/last.npz"], "csv/last.npz: is read here"),
+        (["history", "csv/best.npz", "--output", "csv/last.npz"], "would be lost"),
+        (["score", "csv/last.npz", "--output", "csv/best.npz"], "would be lost"),
+        (
+            ["score", "csv", "sayings.txt", "--output", "csv/../sayings.txt"],
+            "--output csv/../sayings.txt: is read here, and would be lost",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(unrolled, home, arguments, says):
@@ -673,6 +703,30 @@ def test_a_prompt_may_hold_unknown_words(unrolled):
     done = unrolled("generate", "csv", "--prompt", "The unicorn sat,", "--count", "2")
     assert all(line.startswith("The unicorn sat,") for line in works(done).splitlines())
     assert done.err == "not in the vocabulary: unicorn\n"
+
+
+def test_control_characters_are_told_and_not_obeyed(unrolled, home, tmp_path):
+    assert command_line.visible("é\x1b[2J\x9b\n\t", "\t") == "é\\x1b[2J\\x9b\\n\t"
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    about["vocabulary"][4:] = [f"a\x1b]0;{i}" for i in about["vocabulary"][4:]]
+    checkpoint.save(tmp_path / "best.npz", arrays, about)
+    out = works(unrolled("generate", tmp_path, "--count", "3"))
+    assert r"a\x1b]0;" in out
+    assert "\x1b" not in out
+    text = tmp_path / "a\x1b[2J.txt"
+    text.write_text("\n\n".join(f"\x1b[2J {saying(i)}" for i in range(60)))
+    done = unrolled("train", text, *SMALL, "--output", tmp_path / "model")
+    assert works(done).count(r"\x1b[2J") >= 4
+    assert "\x1b" not in done.out
+    mistake(unrolled("train", "a\x1b\n.txt"), r"unrolled: a\x1b\n.txt: no such file")
+    mistake(unrolled("train", "a.txt", "--a\x1b\nb"), r"--a\x1b\nb")
+
+
+def test_a_file_that_looks_like_an_option(unrolled, monkeypatch, home):
+    (home / "-x.txt").write_text("")
+    mistake(unrolled("train", "-x.txt"), "-x.txt (a file: ./-x.txt) (see --help)")
+    (home / "-x.txt").unlink()
+    assert "a file" not in unrolled("train", "-x.txt").err
 
 
 def test_a_prompt_may_begin_with_a_dash(unrolled):
@@ -798,6 +852,13 @@ def test_a_history_has_all_epochs_in_every_format(unrolled, home, tmp_path):
     mistake(unrolled("history", "nothing"), "nothing")
 
 
+def test_a_history_without_an_epoch_says_so(unrolled, home, tmp_path):
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    checkpoint.save(tmp_path / "last.npz", arrays, {**about, "state": {"history": []}})
+    assert works(unrolled("history", tmp_path)) == "no epoch is done yet\n"
+    assert works(unrolled("history", tmp_path, "--format", "json")) == "[]\n"
+
+
 COMPLETE = """
 source ./completions
 complete=$(complete -p unrolled | sed 's/.*-F \\([^ ]*\\).*/\\1/')
@@ -837,6 +898,16 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
         "lines.txt",
         "scores.json",
     ]
+
+
+def test_a_result_does_not_take_the_standard_input_with_it(home, tmp_path):
+    text = tmp_path / "lines.txt"
+    text.write_bytes(LINES.encode())
+    with text.open() as stdin:
+        done = process(home, "score", "csv", "--output", text, stdin=stdin)
+    assert done.returncode == 2
+    assert b"is read here, and would be lost" in done.stderr
+    assert text.read_bytes() == LINES.encode()
 
 
 def test_characters_and_capitals_are_those_of_the_model(unrolled):

@@ -76,7 +76,12 @@ class House(Wall):
             [0, -3, 2**32],
             "a whole number from 1 to 4,294,967,295",
         ),
-        (fields.Amount, [0.0, 1e300], [-1e-9, math.inf, math.nan], "a number from 0"),
+        (
+            fields.Amount,
+            [0.0, 1e38],
+            [-1e-9, 1e39, math.inf, math.nan],
+            "a number from 0",
+        ),
         (fields.Part, [0.0, 0.999], [1.0, -0.1, math.nan], "from 0 to below 1"),
         (fields.Share, [1e-9, 1.0], [0.0, 1.1, math.nan], "above 0 and up to 1"),
         (
@@ -97,6 +102,14 @@ def test_a_kind_allows_some_values_and_says_which(kind, allowed, refused, expect
         assert kind.read(str(value)) == value
 
 
+@pytest.mark.parametrize("kind", [fields.Natural, fields.Amount])
+def test_a_number_is_written_without_underscores(kind):
+    (kind,) = kind.__metadata__
+    assert kind.read("10") == 10
+    with pytest.raises(ValueError):
+        kind.read("1_0")
+
+
 def test_a_word_is_one_of_few():
     kind = fields.one_of({"left": 1, "right": 2})
     assert kind.words == ("left", "right")
@@ -108,7 +121,7 @@ def test_kinds_stand_in_the_types():
     assert found.keys() == {"bricks", "holes", "height", "plan"}
     assert found["bricks"].expected == "a whole number from 1 to 4,294,967,295"
     assert found["holes"].expected == "a whole number from 0 to 4,294,967,295"
-    assert found["height"].expected == "a number from 0 up"
+    assert found["height"].expected == "a number from 0 up, below 3.4e38"
     assert found["plan"].read("a/b") == Path("a/b")
     assert fields.kinds(House).keys() == {*found, "roof"}
 
@@ -156,7 +169,22 @@ def test_meanings_of_a_class_inside_a_function():
             {"holes": (3, -1)},
             "holes=-1: expected a whole number from 0 to 4,294,967,295",
         ),
-        ({"height": -2.0}, "height=-2.0: expected a number from 0 up"),
+        ({"height": -2.0}, "height=-2.0: expected a number from 0 up, below 3.4e38"),
+        (
+            {"height": "high"},
+            "height='high': expected a number from 0 up, below 3.4e38",
+        ),
+        (
+            {"bricks": 2.5},
+            "bricks=2.5: expected a whole number from 1 to 4,294,967,295",
+        ),
+        (
+            {"bricks": True},
+            "bricks=True: expected a whole number from 1 to 4,294,967,295",
+        ),
+        ({"holes": [3]}, "holes=[3]: expected a whole number from 0 to 4,294,967,295"),
+        ({"name": 5}, "name=5: expected text"),
+        ({"old": 1}, "old=1: expected True or False"),
     ],
 )
 def test_a_value_that_is_not_of_its_kind_is_told(given, says):

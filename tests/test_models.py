@@ -220,10 +220,55 @@ def test_a_checkpoint_that_holds_no_model_is_refused(tmp_path):
         {"state": {"learning_rate": 1.0, "history": [{"epoch": 1}]}},
         {"state": {"rate": 1.0, "history": []}},
         {"state": None},
+        {"vocabulary": [*SPECIAL, "a", 5]},
+        {"source": 5},
+        {"source": {"source": 5}},
+        {"source": {"source": []}},
+        {"source": {"source": ["a.txt", 6]}},
+        {"source": {"encoding": 5}},
+        {"source": {"column": None}},
+        {"fingerprint": 5},
+        {"options": {**good, "epochs": 2.5}},
+        {"options": {**good, "batch": True}},
+        {"options": {**good, "clip": None}},
+        {"options": {**good, "optimizer": ["sgd"]}},
+        *(
+            {"state": {"history": [], name: value}}
+            for name, values in {
+                "steps": (-5, 1.5, "x", None),
+                "epoch": ("x", -1),
+                "position": (-1, [3]),
+                "words": (-1, True),
+                "total": ("x", -1.0),
+            }.items()
+            for value in values
+        ),
+        *(
+            {"state": {"history": [{**asdict(ROW), name: value}]}}
+            for name in asdict(ROW)
+            for value in ("x", None, -1, [1])
+        ),
         {"arrays": {"E": np.ones((6, 3))}},
     ):
         model_file(path, **changes)
         assert refusal(path), changes
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ({"layers": 10**7}, "layers=10000000: found 6 arrays"),
+        ({"hidden": 10**9}, "U (3, 2): expected (3, 1000000000)"),
+        ({"embedding": 10**9}, "E (6, 3): expected (6, 1000000000)"),
+        ({"layers": 2}, "'U2'"),
+        ({"cell": "lstm"}, "U (3, 2): expected (3, 8)"),
+    ],
+)
+def test_sizes_that_are_claimed_are_not_drawn(tmp_path, monkeypatch, claim, says):
+    path = tmp_path / "best.npz"
+    model_file(path, options=asdict(changed(OPTIONS, **claim)))
+    monkeypatch.setattr(models, "_model", None)
+    assert refusal(path) == f"{path}: holds no model of this program: {says}"
 
 
 def test_a_memory_that_is_not_the_optimizers_is_refused(tmp_path):

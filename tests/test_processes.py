@@ -234,6 +234,13 @@ def test_a_mistake_is_one_line(options, message, text, tmp_path):
             "coordinator='here': expected HOST:PORT",
         ),
         (
+            {
+                **{"distributed": True, "coordinator": "::1:12346"},
+                **{"processes": 2, "process": 1},
+            },
+            "coordinator='::1:12346': expected HOST:PORT, an IPv6 address in [ ]",
+        ),
+        (
             {"distributed": True, "coordinator": "127.0.0.1:9", "processes": 2},
             "coordinator='127.0.0.1:9': needs --processes and --process, too",
         ),
@@ -252,10 +259,20 @@ def test_what_does_not_say_where_the_others_are(chosen, message):
         pass
 
 
-def test_nobody_answers(monkeypatch):
+def test_nobody_answers(monkeypatch, capsys):
     monkeypatch.setattr(devices, "PATIENCE", 0.5)
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(UserError, match="process 0 does not answer there"):
+        devices._check_address(address, first=False)
+    # Once, from the start.
+    waits = f"waiting for process 0 at {address}, 0.5 s at most\n"
+    assert capsys.readouterr().err == waits
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6")
+def test_an_address_of_the_newer_kind_stands_in_brackets():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as there:
+        address = f"[::1]:{there.getsockname()[1]}"
         devices._check_address(address, first=False)
 
 

@@ -661,3 +661,42 @@ def test_quiet_means_quiet(capsys):
     trainer = rehearse(Actor())
     trainer.run()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ({"position": 10**9, "words": 5}, "window 1,000,000,000 of "),
+        ({"position": 2, "words": 0}, "after 0 words"),
+        ({"position": 0, "words": 9}, "after 9 words"),
+    ],
+)
+def test_a_place_where_no_training_has_been_is_refused(tmp_path, place, says):
+    begun = models.start(CORPUS, OPTIONS)
+    begun.state = State(**place)
+    with pytest.raises(UserError, match=says) as caught:
+        fit(CORPUS, OPTIONS, tmp_path, begun, quiet=True)
+    start = f"{tmp_path / 'last.npz'}: holds no model of this program: "
+    assert str(caught.value).startswith(start)
+
+
+def test_no_more_rows_than_words(monkeypatch):
+    few = CORPUS._replace(train=CORPUS.train[:2])
+    # Two sentences of 7 words, with their ends.
+    assert fit(few, changed(OPTIONS, batch=16, epochs=1), quiet=True).state.epoch == 1
+    monkeypatch.setattr(training, "Trainer", None)
+    message = "batch=1000000000: more rows than the 16 words of the text"
+    with pytest.raises(UserError, match=message):
+        fit(few, changed(OPTIONS, batch=10**9), quiet=True)
+
+
+@pytest.mark.parametrize("size", [2**25, 2**32])
+def test_an_array_beyond_memory_or_beyond_counting_is_told_by_its_options(size):
+    message = "hidden=12: not enough memory"
+    with pytest.raises(UserError, match=message), training.memory_told(OPTIONS):
+        np.random.default_rng(0).uniform(size=(size, size))
+
+
+def test_another_mistake_is_not_taken_for_too_little_memory():
+    with pytest.raises(ValueError, match="ours"), training.memory_told(OPTIONS):
+        raise ValueError("ours")

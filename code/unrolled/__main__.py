@@ -31,6 +31,7 @@ from unrolled import (
     text,
     training,
 )
+from unrolled.command_line import visible
 from unrolled.corpus import Corpus, Source, repeats
 from unrolled.devices import Processes
 from unrolled.errors import UserError
@@ -76,10 +77,25 @@ def train(given: dict[str, Any]) -> None:
     """Train a language model on a text (-: the standard input), and keep it in a folder."""
     own = [name for name in fields.flat(Processes()) if name in given]
     chosen = Processes(**{name: given.pop(name) for name in own})
+    _check_devices(chosen, given)
     with devices.started(chosen) as mesh:
         stopped = _train(given, mesh)
     if stopped == signal.SIGINT:
         raise KeyboardInterrupt
+
+
+def _check_devices(chosen: Processes, given: dict[str, Any]) -> None:
+    """Refuse more devices than can have work, before a CPU passes for so many."""
+    if "resume" in given and "batch" not in given:
+        # The checkpoint knows.
+        return
+    batch, shards = given.get("batch", Options().batch), chosen.vocabulary_shards
+    most = batch * shards
+    if (chosen.devices or 0) > most:
+        raise UserError(
+            f"expected at most {most:,}, for a batch has {batch:,} rows",
+            devices=chosen.devices,
+        )
 
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
@@ -111,9 +127,11 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
                 chosen.files.output
                 or Path("models") / Path(chosen.text.sources[0]).stem
             )
+            _check_folder(folder)
             _check_free(folder)
             plays = text.load(chosen.text)
-            begun = models.start(plays, chosen.training, mesh=mesh)
+            with training.memory_told(chosen.training):
+                begun = models.start(plays, chosen.training, mesh=mesh)
             # Or fail before the work.
             folder.mkdir(parents=True, exist_ok=True)
             _hold(folder, held)
@@ -155,6 +173,13 @@ def _check_used(source: Source, given: dict[str, Any]) -> None:
     for name in useless:
         if name in given:
             raise UserError(f"{why}: leave it out", **{name: given[name]})
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made, for a file is in its place."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if there and not there.is_dir():
+        raise UserError("a file: expected a folder", output=there)
 
 
 def _check_free(folder: Path) -> None:
@@ -218,12 +243,12 @@ def _introduce(plays: Corpus, begun: Trained) -> None:
         "test": plays.test,
     }
     counts = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
-    print(f"text: {plays.name}; sentences: {counts}")
+    print(f"text: {visible(plays.name)}; sentences: {counts}")
     if plays.source.lines:
         print("each line is a text of its own (--no-lines: blank lines part them)")
     for sentence in plays.train[:3]:
         read = sampling.detokenize(sentence, plays.source.level)
-        print("  reads:", textwrap.shorten(read, 76, placeholder=" …"))
+        print("  reads:", visible(textwrap.shorten(read, 76, placeholder=" …")))
     again, seen = repeats(plays.train), repeats(plays.validation, plays.train)
     print(
         f"repeats: {again:,} training sentences stand there before; {seen:,} validation "
@@ -298,13 +323,15 @@ def generate(given: dict[str, Any]) -> None:
     # Each once.
     for word in dict.fromkeys(spacing.without_signs(prompt)):
         if word not in trained.vocabulary:
-            print(f"not in the vocabulary: {word}", file=sys.stderr)
+            print(f"not in the vocabulary: {visible(word)}", file=sys.stderr)
     longest = chosen.longest or LONGEST[level]
     asked = {**fields.flat(chosen), "prompt": prompt, "longest": longest}
     # As it was typed; the blank after it depends on what follows.
     typed = chosen.prompt.rstrip() if level == "word" else chosen.prompt
     for tokens in sampling.generate(trained.model, trained.vocabulary, **asked):
-        print(typed + sampling.detokenize(tokens, level, start=len(prompt)))
+        written = typed + sampling.detokenize(tokens, level, start=len(prompt))
+        # A stranger's model may know any characters.
+        print(visible(written, but="\n\t"))
 
 
 # --------------------------------------------------------------------------- score and history
@@ -342,8 +369,10 @@ class Scoring(Result):
 
 def score(given: dict[str, Any]) -> None:
     """Say how likely sentences are, and how surprising each word."""
-    trained = models.load(given.pop("model"))
+    model = given.pop("model")
     chosen = fields.changed(Scoring(), **given)
+    _check_result(chosen.output, model, Path(chosen.text))
+    trained = models.load(model)
     source = trained.source
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
@@ -355,10 +384,34 @@ def history(given: dict[str, Any]) -> None:
     """Say how a training went, or how far it is, epoch by epoch."""
     model = given.pop("model")
     chosen = fields.changed(Result(), **given)
+    _check_result(chosen.output, model)
     # The best model knows no later epochs.
     last = model / "last.npz"
     trained = models.load(last if last.exists() else model)
     chosen.write(reports.HISTORIES[chosen.format], trained.state.history)
+
+
+def _check_result(output: Path | None, model: Path, *texts: Path) -> None:
+    """Refuse a file for the result that cannot be made, or that would take what is read with it."""
+    if output is None:
+        return
+    if not output.parent.is_dir():
+        raise UserError("no such folder", output=output)
+    folder = model if model.is_dir() else model.parent
+    read = (model, folder / "best.npz", folder / "last.npz", *texts)
+    if any(_same_file(output, path) for path in read):
+        raise UserError(
+            "is read here, and would be lost: choose another", output=output
+        )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file; a terminal or a pipe, which keeps nothing, is none."""
+    other = Path("/dev/stdin") if str(other) == "-" else other
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:
+        return False
 
 
 def _lines(path: str, encoding: str) -> list[str]:
@@ -384,7 +437,9 @@ def parser() -> command_line.Parser:
         command = commands.add_parser(run.__name__, help=about, description=about)
         if run is not train:
             command.add_argument(
-                "model", type=Path, help="folder or file of a training"
+                "model",
+                type=lambda text: Path(command_line.path_text(text)),
+                help="folder or file of a training",
             )
         command_line.add_settings(command, settings, positional)
         command.set_defaults(run=run)

@@ -21,6 +21,8 @@ from unrolled.errors import UserError
 FORMAT = {"format": "unrolled checkpoint", "version": 3}
 #: The versions that can be read.
 VERSIONS = (1, 2, 3)
+#: The largest number that a model can hold.
+LARGEST = np.finfo(np.float32).max
 
 
 def save(
@@ -75,7 +77,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises
     ------
     UserError
-        If there is no such file, it is damaged, or :func:`save` did not write it.
+        If there is no such file, it is damaged, or :func:`save` did not write it: its arrays hold
+        finite real numbers.
     """
     try:
         content = path.read_bytes()
@@ -98,4 +101,15 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"{path}: has version {version} of the format, this program reads versions "
             f"{VERSIONS[0]} to {VERSIONS[-1]}: was it written by a newer one?"
         )
+    for name, value in arrays.items():
+        if value.dtype.kind != "f":
+            raise UserError(
+                f"{path}: holds no model of this program: {name} is of type {value.dtype}: "
+                "expected real numbers"
+            )
+        # Nor is NaN.
+        if not (np.abs(value) <= LARGEST).all():
+            raise UserError(
+                f"{path}: holds no model of this program: {name} holds infinity or NaN"
+            )
     return arrays, about

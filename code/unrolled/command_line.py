@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -25,7 +26,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+        strange = message.partition("unrecognized arguments: ")[2].split()
+        files = [f"./{word}" for word in strange if os.path.isfile(word)]
+        hint = f" (a file: {' '.join(files)})" if files else ""
+        self.exit(2, f"{self.prog}: {visible(message + hint)} (see --help)\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Let a value begin with a dash, where an option asks for one and no option is called so.
@@ -45,6 +49,21 @@ class Parser(argparse.ArgumentParser):
             else:
                 joined.append(word)
         return super().parse_known_args(joined, namespace)
+
+
+def visible(text: str, but: str = "") -> str:
+    r"""Text whose control characters are told, as ``\x1b``: a terminal would obey them.
+
+    Parameters
+    ----------
+    text : str
+    but : str
+        Those that stay.
+    """
+    return "".join(
+        repr(c)[1:-1] if unicodedata.category(c) == "Cc" and c not in but else c
+        for c in text
+    )
 
 
 def called() -> str:
@@ -95,7 +114,7 @@ def add_settings(
             look = _look(default, meanings[name], kinds.get(name))
             if name == positional:
                 nargs = "*" if fields.several(type(settings), name) else "?"
-                look |= {"nargs": nargs, "metavar": name.upper()}
+                look |= {"nargs": nargs, "metavar": name.upper(), "type": path_text}
             (group or parser).add_argument(
                 name if name == positional else flag(name),
                 default=argparse.SUPPRESS,
@@ -120,6 +139,13 @@ def _look(default: Any, meaning: str, kind: fields.Kind | None) -> dict[str, Any
     if kind.words:
         return look | {"choices": kind.words}
     return look | {"type": _reader(kind), "metavar": kind.symbol}
+
+
+def path_text(text: str) -> str:
+    """A path as it was given; "" is none, such as a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("'': expected a path")
+    return text
 
 
 def _reader(kind: fields.Kind) -> Callable[[str], Any]:
@@ -237,7 +263,8 @@ def run(main: Callable[[], None], name: str = "") -> None:
         if devices.several():
             devices.leave(0)
     except (UserError, OSError, MemoryError) as error:
-        print(f"{name or Path(sys.argv[0]).name}: {told(error)}", file=sys.stderr)
+        who = name or Path(sys.argv[0]).name
+        print(visible(f"{who}: {told(error)}"), file=sys.stderr)
         devices.leave(2)
     except Exception:
         if not devices.several():

@@ -429,7 +429,11 @@ def _check_address(address: str, first: bool) -> None:
         If the port is taken, or nobody answers in time.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise UserError(
+            "expected HOST:PORT, an IPv6 address in [ ]", coordinator=address
+        )
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UserError("expected HOST:PORT", coordinator=address)
     try:
         if first:
@@ -438,15 +442,20 @@ def _check_address(address: str, first: bool) -> None:
                 test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 test.bind(("", int(port)))
             return
-        deadline = time.monotonic() + PATIENCE
+        deadline, told = time.monotonic() + PATIENCE, False
         while True:
             try:
-                socket.create_connection((host, int(port)), timeout=5).close()
+                there = host.strip("[]"), int(port)
+                socket.create_connection(there, timeout=5).close()
                 return
             # A machine that is being started may have no name yet.
             except OSError:
                 if time.monotonic() > deadline:
                     raise
+                if not told:
+                    waits = f"waiting for process 0 at {address}, {PATIENCE} s at most"
+                    print(waits, file=sys.stderr, flush=True)
+                    told = True
                 time.sleep(0.2)
     except OSError as error:
         what = "cannot be used" if first else "process 0 does not answer there"

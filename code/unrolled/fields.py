@@ -18,14 +18,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import math
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 from itertools import pairwise
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from unrolled.errors import UserError
 
@@ -43,11 +44,22 @@ class Kind:
     words: tuple[str, ...] = ()
 
 
+def _as_digits(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read a number; Python alone takes 1_0 for 10."""
+
+    def strictly(text: str) -> Any:
+        if "_" in text:
+            raise ValueError
+        return read(text)
+
+    return strictly
+
+
 def whole(low: int) -> Kind:
     """Whole numbers of 32 bits from a bound up."""
     high = 2**32 - 1
     expected = f"a whole number from {low} to {high:,}"
-    return Kind(int, lambda n: low <= n <= high, expected, "N")
+    return Kind(_as_digits(int), lambda n: low <= n <= high, expected, "N")
 
 
 def one_of(names: Iterable[str]) -> Kind:
@@ -59,7 +71,7 @@ def one_of(names: Iterable[str]) -> Kind:
 
 def number(allows: Callable[[float], bool], expected: str) -> Kind:
     """Real numbers out of some range."""
-    return Kind(float, allows, expected, "X")
+    return Kind(_as_digits(float), allows, expected, "X")
 
 
 def _path(text: str) -> Path:
@@ -69,13 +81,17 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+#: Models compute in float32, which holds no larger number.
+LARGEST = 3.4e38
 #: Whether or not, where None is a third case.
 SWITCH = Kind(bool, lambda value: isinstance(value, bool), "True or False", "")
 
 Switch = Annotated[bool, SWITCH]
 Natural = Annotated[int, whole(0)]
 Positive = Annotated[int, whole(1)]
-Amount = Annotated[float, number(lambda x: 0 <= x < math.inf, "a number from 0 up")]
+Amount = Annotated[
+    float, number(lambda x: 0 <= x < LARGEST, "a number from 0 up, below 3.4e38")
+]
 Part = Annotated[float, number(lambda x: 0 <= x < 1, "a number from 0 to below 1")]
 Share = Annotated[float, number(lambda x: 0 < x <= 1, "a number above 0 and up to 1")]
 File = Annotated[Path, Kind(_path, lambda path: True, "a path", "PATH")]
@@ -110,22 +126,53 @@ def meanings(settings: type) -> dict[str, str]:
     return found
 
 
+#: What values have these types, and that in words. To Python itself True is a whole number.
+PLAIN = {
+    bool: (lambda x: isinstance(x, bool), "True or False"),
+    int: (
+        lambda x: isinstance(x, Integral) and not isinstance(x, bool),
+        "a whole number",
+    ),
+    float: (lambda x: isinstance(x, Real) and not isinstance(x, bool), "a number"),
+    str: (lambda x: isinstance(x, str), "text"),
+}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value has a field's type, as far as that is made of plain ones."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if get_origin(hint) is tuple:
+        part = get_args(hint)[0]
+        return isinstance(value, tuple) and all(_fits(one, part) for one in value)
+    if hint in PLAIN:
+        return PLAIN[hint][0](value)
+    return isinstance(value, hint) if isinstance(hint, type) else True
+
+
+def _expected(hint: Any) -> str:
+    """A field's type in words."""
+    parts = get_args(hint) or (hint,)
+    return next((PLAIN[part][1] for part in parts if part in PLAIN), str(hint))
+
+
 def check(settings: Any) -> None:
-    """Check that each field of a dataclass has a value of its kind.
+    """Check that each field of a dataclass has a value of its type, and of its kind.
 
     Raises
     ------
     UserError
         If one has not.
     """
-    for name, kind in kinds(type(settings)).items():
-        value = getattr(settings, name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if one is not None and not kind.allows(one):
-                raise UserError(f"expected {kind.expected}", **{name: one})
+    known = kinds(type(settings))
     for name, hint in get_type_hints(type(settings)).items():
-        if hint is bool and not isinstance(value := getattr(settings, name), bool):
-            raise UserError("expected True or False", **{name: value})
+        value, kind = getattr(settings, name), known.get(name)
+        if not _fits(value, hint):
+            expected = kind.expected if kind else _expected(hint)
+            raise UserError(f"expected {expected}", **{name: value})
+        for one in value if isinstance(value, tuple) else (value,):
+            if kind and one is not None and not kind.allows(one):
+                raise UserError(f"expected {kind.expected}", **{name: one})
 
 
 def flat(settings: Any) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from unrolled import checkpoint, devices, fields
+from unrolled.cells import CELLS
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
-from unrolled.layers import Settings
+from unrolled.layers import Settings, layer_names
 from unrolled.options import Options
 from unrolled.probability import perplexity
 from unrolled.vocabulary import Vocabulary
@@ -24,16 +25,19 @@ from unrolled.vocabulary import Vocabulary
 class Epoch:
     """What came of one epoch."""
 
-    epoch: int
+    epoch: fields.Positive
     """Its number, from 1 on."""
-    learning_rate: float
+    learning_rate: fields.Amount
     """In its middle."""
-    loss: float
+    loss: fields.Amount
     """Of the training text, in nats per word, while the model learned."""
-    validation: float
+    validation: fields.Amount
     """Of the validation text after the epoch, in nats per word."""
-    seconds: float
-    words_per_second: float
+    seconds: fields.Amount
+    words_per_second: fields.Amount
+
+    def __post_init__(self) -> None:
+        fields.check(self)
 
     def __str__(self) -> str:
         return (
@@ -48,22 +52,25 @@ class Epoch:
 class State:
     """How far a training is."""
 
-    learning_rate: float = 0.0
+    learning_rate: fields.Amount = 0.0
     """Of the last step."""
-    steps: int = 0
+    steps: fields.Natural = 0
     """Steps taken."""
-    epoch: int = 0
+    epoch: fields.Natural = 0
     """Epochs done."""
-    position: int = 0
+    position: fields.Natural = 0
     """Windows done of the next epoch."""
-    total: float = 0.0
+    total: fields.Amount = 0.0
     """Sum of the losses over the words of this epoch so far."""
-    words: int = 0
+    words: fields.Natural = 0
     """Their number."""
-    seconds: float = 0.0
+    seconds: fields.Amount = 0.0
     """Seconds of training in this epoch so far."""
     history: list[Epoch] = field(default_factory=list)
     """What came of each epoch done."""
+
+    def __post_init__(self) -> None:
+        fields.check(self)
 
     @property
     def best(self) -> float:
@@ -177,16 +184,17 @@ def load(path: Path, to_go_on: bool = False, mesh: Mesh | None = None) -> Traine
             about = _from_version_2(about)
         settings = Settings(**about["options"].pop("model"))
         options = Options(settings, **about["options"])
-        vocabulary = Vocabulary(about["vocabulary"])
-        source, fingerprint = _source(about["source"]), about["fingerprint"]
+        vocabulary = Vocabulary(list(map(_text, about["vocabulary"])))
+        source, fingerprint = _source(about["source"]), _text(about["fingerprint"])
         history = [Epoch(**row) for row in about["state"].pop("history")]
         state = State(**about["state"], history=history)
     except (AttributeError, KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(f"{path}: holds no model of this program: {error}") from error
     try:
+        _check_sizes(fields.changed(settings, vocabulary=len(vocabulary)), arrays)
         # What a mesh cannot share is no fault of the file.
         model = _model(options, len(vocabulary), arrays, mesh=mesh)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: holds no model of this program: {error}") from error
     return Trained(model, vocabulary, options, source, fingerprint, state)
 
@@ -204,11 +212,39 @@ def _model(
     return kind(settings, arrays, options.seed, options.clip, options.optimizer, mesh)
 
 
+def _check_sizes(settings: Settings, arrays: dict[str, np.ndarray]) -> None:
+    """Compare tables with the settings, before any is drawn in the size that a file claims."""
+    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
+    if settings.layers > len(arrays):
+        raise ValueError(f"layers={settings.layers}: found {len(arrays)} arrays")
+    columns = CELLS[settings.cell].gates * H
+    shapes = {"E": (C, D)} if D else {}
+    for layer in range(1, settings.layers + 1):
+        U, W, _ = layer_names(layer)
+        shapes |= {U: (H if layer > 1 else D or C, columns), W: (H, columns)}
+    if not settings.tied:
+        shapes["V"] = (C, H)
+    for name, shape in shapes.items():
+        found = np.shape(arrays[name])
+        if found != shape:
+            raise ValueError(f"{name} {found}: expected {shape}")
+
+
 def _source(about: dict[str, Any]) -> Source:
     """A text's source; lines were not told apart once, and JSON knows no tuples."""
-    source = Source(**{"lines": False, **about})
-    several = isinstance(source.source, list)
-    return replace(source, source=tuple(source.source)) if several else source
+    about = {"lines": False, **about}
+    if isinstance(about.get("source"), list):
+        about["source"] = tuple(about["source"])
+    if about.get("source") == ():
+        raise ValueError("source=[]: expected a text")
+    return Source(**about)
+
+
+def _text(value: Any) -> str:
+    """A value that has to be text; JSON may hold any other."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r}: expected text")
+    return value
 
 
 def _from_version_1(about: dict[str, Any]) -> dict[str, Any]:

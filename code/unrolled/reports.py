@@ -69,7 +69,9 @@ FORMATS = {"text": as_text, "csv": as_csv, "json": as_json}
 
 
 def history_as_text(file: TextIO, history: list[Epoch]) -> None:
-    """Write a line for each epoch."""
+    """Write a line for each epoch, or that there is none."""
+    if not history:
+        print("no epoch is done yet", file=file)
     for epoch in history:
         print(epoch, file=file)
 

@@ -179,6 +179,7 @@ class Trainer:
         """Go through what is left of the epoch, looking up now and then."""
         state = self.state
         windows = self.training.epoch(self.options.seed, state.epoch)
+        self._check_place(len(windows))
         self.progress.begin(state.epoch + 1, state.position, len(windows))
         # The device works on while we queue more.
         pending: list[tuple[Any, int]] = []
@@ -205,6 +206,16 @@ class Trainer:
                 raise Stopped(int(stop))
             look, looked = number + max(1, int(LOOK_EVERY / step)), time.monotonic()
         self._settle(pending, looked)
+
+    def _check_place(self, windows: int) -> None:
+        """Refuse a place in the epoch where no training can have been."""
+        position, words = self.state.position, self.state.words
+        if position > windows or (position > 0) != (words > 0):
+            last = self.folder / "last.npz" if self.folder else "the state"
+            raise UserError(
+                f"{last}: holds no model of this program: window {position:,} of {windows:,} "
+                f"after {words:,} words"
+            )
 
     def _settle(self, pending: list[tuple[Any, int]], since: float) -> None:
         """Wait for the batches that were queued, and count them as done."""
@@ -293,7 +304,8 @@ def fit(
         If what was begun does not fit, or as for :meth:`Trainer.run`.
     """
     if begun is None:
-        begun = models.start(corpus, options)
+        with memory_told(options):
+            begun = models.start(corpus, options)
     else:
         check_options(begun, options)
         if begun.fingerprint != corpus.fingerprint:
@@ -308,14 +320,19 @@ def fit(
         stream_of(part, begun.vocabulary, options, rows)
         for part in (corpus.train, corpus.validation)
     )
+    if options.batch > training.words:
+        raise UserError(
+            f"more rows than the {training.words:,} words of the text",
+            batch=options.batch,
+        )
     begun.model.steps = begun.state.steps
-    with _memory_told(options):
+    with memory_told(options):
         Trainer(begun, training, validation, folder, save_every, quiet).run()
     return begun
 
 
 @contextlib.contextmanager
-def _memory_told(options: Options) -> Iterator[None]:
+def memory_told(options: Options) -> Iterator[None]:
     """Say what to make smaller where the memory of the device does not suffice.
 
     Raises
@@ -325,9 +342,11 @@ def _memory_told(options: Options) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        # XLA has no class of its own for it.
-        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, RuntimeError, ValueError) as error:
+        # XLA has no class of its own for it, and NumPy none for more than can be counted.
+        words = ("RESOURCE_EXHAUSTED", "array is too big", "Maximum allowed")
+        told = any(word in str(error) for word in words)
+        if not isinstance(error, MemoryError) and not told:
             raise
         raise UserError(
             "not enough memory for so many words at a time: choose a smaller one",
