@@ -36,13 +36,15 @@ def ask(folder, *command):
 
 
 def test_the_second_waits_for_the_first_and_says_so(tmp_path):
-    first = hold(tmp_path, 1)
-    second = ask(tmp_path, sys.executable, "-c", "print('done')")
-    assert first.poll() == 0
-    assert second.stdout.splitlines() == [
-        f"Another build is at work in {tmp_path / 'out'}: waiting for it ...",
-        "done",
-    ]
+    first = hold(tmp_path, 600)
+    command = [sys.executable, ALONE, "out", sys.executable, "-c", "print('done')"]
+    second = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    says = f"Another build is at work in {tmp_path / 'out'}: waiting for it ...\n"
+    assert second.stdout.readline() == says
+    assert second.poll() is None
+    first.terminate()
+    first.wait()
+    assert second.communicate()[0] == "done\n"
 
 
 def test_who_was_killed_stands_in_nobodys_way(tmp_path):

@@ -192,13 +192,13 @@ def test_shakespeare_has_little_padding_and_no_cuts(encoded):
 
 
 def test_shakespeare_makes_windows_fast(encoded):
-    start = time.perf_counter()
+    start = time.process_time()
     text = Stream(encoded)
-    assert time.perf_counter() - start < 1
-    start = time.perf_counter()
+    assert time.process_time() - start < 1
+    start = time.process_time()
     windows = text.epoch(0, 0)
     assert sum(1 for _ in windows) == len(windows)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_characters_of_shakespeare_make_windows_too(characters):
