@@ -310,7 +310,7 @@ def test_a_mistake_in_the_standard_input(unrolled, tmp_path, given, says):
 def test_a_text_that_is_no_path(unrolled, home, tmp_path):
     resumed = ["--resume", home / "csv"]
     for more in ([], resumed):
-        mistake(unrolled("train", "", *more), "unrolled: '': expected a path")
+        mistake(unrolled("train", "", *more), "'': expected a path")
         mistake(unrolled("train", "sayings.txt", "", *more), "'': expected a path")
         mistake(unrolled("train", "shakespeare", "sayings.txt", *more), "no other text")
 
@@ -982,14 +982,14 @@ def test_a_device_that_jax_may_not_use(home):
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_a_training_that_does_not_fit_into_memory(home, tmp_path):
     """XLA's own error, of a limit that the system sets."""
-    sizes = ["--batch", "2048", "--window", "64", "--hidden", "4096"]
+    sizes = ["--batch", "512", "--window", "256", "--hidden", "4096"]
     words = [sys.executable, "-m", "unrolled", "train", "sayings.txt", *sizes]
     command = f"ulimit -v 6000000; {shlex.join([*words, '--output', str(tmp_path)])}"
     done = subprocess.run(command, shell=True, cwd=home, capture_output=True)
     assert done.returncode == 2
     last = done.stderr.decode().splitlines()[-1]
     assert last.startswith(
-        "unrolled: --batch 2048, --window 64, --vocabulary 8000, --hid"
+        "unrolled: --batch 512, --window 256, --vocabulary 8000, --hid"
     )
     assert "not enough memory" in last
 
