@@ -65,6 +65,15 @@ def sentence(x, y):
     return batch_of([(x, y)], T=len(x))
 
 
+def reads_as_it_measures(model, rel):
+    """Hold a model that reads word by word to the losses that it finds in one window."""
+    x, y = SENTENCES[0]
+    losses, states = model.losses(sentence(x, y))[:, 0], model.start(1)
+    for t, word in enumerate(x):
+        log_o, states = model.read(np.array([word], "int32"), states)
+        np.testing.assert_allclose(-np.asarray(log_o)[0, y[t]], losses[t], rtol=rel)
+
+
 def weights(settings, seed=1):
     """Parameters with no zero among them."""
     random = np.random.RandomState(3)

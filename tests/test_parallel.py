@@ -5,7 +5,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from small_models import BATCH, ROWS, SENTENCES, TWO_LAYERS, sentence
+from small_models import BATCH, ROWS, TWO_LAYERS, reads_as_it_measures
 from support import float64_in
 from unrolled import compute
 from unrolled.gradient_check import check_gradients
@@ -151,12 +151,7 @@ def test_windows_of_a_text_are_the_text(float64):
 
 
 def test_reading_word_by_word_is_the_scan(float64):
-    model = MinGRU(TWO_LAYERS, weights())
-    x, y = SENTENCES[0]
-    losses, states = model.losses(sentence(x, y))[:, 0], model.start(1)
-    for t, word in enumerate(x):
-        log_o, states = model.read(np.array([word], "int32"), states)
-        assert -np.asarray(log_o)[0, y[t]] == pytest.approx(losses[t], rel=1e-12)
+    reads_as_it_measures(MinGRU(TWO_LAYERS, weights()), rel=1e-12)
 
 
 def test_a_restart_draws_a_min_gru_and_not_a_gru():
