@@ -21,14 +21,20 @@ document.addEventListener("DOMContentLoaded", () => {
   }, true);
 
   // A link leads to its place: what stands before it is laid out on the way, and may turn out higher.
+  let frames = 0;
   function arrive() {
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    let frames = 6;
     const look = () => {
+      if (frames-- < 1) return;
       place.scrollIntoView();
-      if (--frames) requestAnimationFrame(look);
+      requestAnimationFrame(look);
     };
+    frames = 6;
     if (place) look();
+  }
+  // Who moves on meanwhile is not pulled back.
+  for (const move of ["wheel", "touchmove", "keydown"]) {
+    addEventListener(move, () => { frames = 0; }, { passive: true });
   }
   // Who goes back, or loads the page anew, is led to where they were by the browser.
   document.addEventListener("click", ({ target }) => {
