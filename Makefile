@@ -40,7 +40,7 @@ INDEX   := _build/html/index.html
 EPUB    := _build/html/downloads/unrolled.epub
 CODE    := code tests book/_ext tools benchmarks conf.py
 
-.PHONY: help html site test torture freeze serve scripts-help bench lock clean distclean environment test-environment
+.PHONY: help html site test torture freeze serve scripts-help bench measure lock clean distclean environment test-environment
 .NOTPARALLEL:
 
 help:
@@ -98,6 +98,9 @@ bench: environment ## time training, and the same by hand; benchmarks/README.md 
 	@$(PY) benchmarks/minibatch.py --cell gru
 	@$(PY) benchmarks/minibatch.py --cell lstm
 	@$(PY) benchmarks/equal_epochs.py --sentences 2000 --epochs 1
+
+measure: environment ## time what pages tell of a GPU, three minutes on one, and keep it in book/_measured
+	@$(PY) benchmarks/measure.py
 
 lock: test-environment ## resolve the pins in requirements*.txt anew from the .in files
 	@for name in requirements requirements-test requirements-gpu; do \

@@ -32,6 +32,7 @@ extensions = [
     "unfinished",
     "outputs",
     "page_foot",
+    "measured",
     "source",
     "solution",
     "opening",
@@ -57,7 +58,7 @@ extensions = [
 # Says when each page changed last.
 if (ROOT / ".git").exists():
     extensions.append("sphinx_last_updated_by_git")
-exclude_patterns = ["_frozen", "_ext", "_static", "_templates"]
+exclude_patterns = ["_frozen", "_measured", "_ext", "_static", "_templates"]
 templates_path = ["book/_templates"]
 # A shallow clone has no dates.
 suppress_warnings = ["mystnb.unknown_mime_type", "git"]

@@ -95,7 +95,7 @@ def _git(*arguments: str) -> str | None:
 
 def local_changes() -> list[str]:
     """The files that outputs may depend on, and that are not as the last commit has them."""
-    watched = ("book", "code", ":!book/_frozen")
+    watched = ("book", "code", ":!book/_frozen", ":!book/_measured")
     return [
         line[3:] for line in (_git("status", "-s", "--", *watched) or "").splitlines()
     ]

@@ -17,7 +17,8 @@ from pages import BOOK, executed_pages
 from provenance import Provenance
 
 
-def _day(iso: str) -> str:
+def day(iso: str) -> str:
+    """A date as people write it."""
     day = date.fromisoformat(iso)
     return f"{day:%B} {day.day}, {day.year}"
 
@@ -36,7 +37,7 @@ def _machine(made: Provenance) -> str:
 def _sentences(made: Provenance) -> str:
     commit = f", commit {made.commit}" if made.commit else ""
     said = (
-        f"The outputs on this page were made on {_day(made.date)} on {_machine(made)} "
+        f"The outputs on this page were made on {day(made.date)} on {_machine(made)} "
         f"in {made.seconds:,.0f} s, with {_versions(made)}; "
         f"budget “{made.budget}”{commit}. "
     )
@@ -64,7 +65,7 @@ class ProvenanceLine(SphinxDirective):
 def _row(page: str, made: Provenance) -> str:
     frozen = "yes" if made.frozen else "no, stale" if made.stale else "no"
     return (
-        f"| {{doc}}`/{page}` | {_machine(made)} | {_day(made.date)} "
+        f"| {{doc}}`/{page}` | {_machine(made)} | {day(made.date)} "
         f"| {frozen} | {made.seconds:,.0f} |"
     )
 

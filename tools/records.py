@@ -1,0 +1,85 @@
+"""What was measured on machines that are rarely at hand, one file for each device.
+
+``make measure`` writes them (``benchmarks/measure.py``), and pages show those of a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pages import BOOK
+from provenance import LOCAL, commit
+from unrolled import budget, files, machine
+
+HOME = BOOK / "_measured"
+
+
+@dataclass
+class Record:
+    """The measurements of one device, and where they come from.
+
+    Attributes
+    ----------
+    device, name, driver, processor : str
+        ``"cpu"`` or ``"gpu"``, what it is called, a GPU's driver, and the processor.
+    cores : int
+    versions : dict of str
+        From names of packages to versions.
+    budget, date, commit : str
+        The date is in ISO format; the tree of files as :func:`provenance.commit` says it.
+    measured : dict
+        From the name of a part to what ``benchmarks/measure.py`` says of it. A part may be missing.
+    """
+
+    device: str
+    name: str
+    driver: str
+    processor: str
+    cores: int
+    versions: dict[str, str]
+    budget: str
+    date: str
+    commit: str
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def here(cls, date: str) -> Record:
+        """An empty one of the machine at hand."""
+        made = {"budget": budget.name(), "date": date, "commit": commit()}
+        return cls(**asdict(machine.describe()), **made)
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept: ``book/_measured/`` and the name of the device."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        return HOME / f"{name}.json"
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Read a file."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+    def write(self) -> None:
+        """Write it to its file, whole or not at all."""
+        HOME.mkdir(exist_ok=True)
+        with files.replacing(self.path) as file:
+            file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
+
+    def goes_on(self) -> Record:
+        """What is kept of the same code on the same device, to be added to; else this one."""
+        if self.path.exists() and not self.commit.endswith(LOCAL):
+            kept = Record.read(self.path)
+            if (kept.commit, kept.budget) == (self.commit, self.budget):
+                return kept
+        return self
+
+
+def of_gpus() -> list[Record]:
+    """All that are kept of GPUs, the newest first."""
+    found = [Record.read(path) for path in sorted(HOME.glob("*.json"))]
+    gpus = [record for record in found if record.device == "gpu"]
+    return sorted(gpus, key=lambda record: record.date, reverse=True)
