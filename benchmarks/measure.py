@@ -41,6 +41,7 @@ from unrolled.streams import Stream
 from unrolled.vocabulary import Vocabulary
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import records
 from records import Record
 
 #: The model of chapter 6's tables of speed, without its cell, and a window's length.
@@ -57,6 +58,8 @@ class Options:
     """No part begins after so many."""
     torch: str | None = None
     """Interpreter with PyTorch; left out: this one, where it has it."""
+    folder: str = str(records.HOME)
+    """Where the file is kept."""
 
 
 def roofs(_: Options) -> dict[str, Any]:
@@ -124,7 +127,7 @@ def _minibatch(cell: str, B: int) -> dict[str, Any]:
 def minibatches(_: Options) -> dict[str, Any]:
     """The step of chapter 6's cells, by B: seconds of the first and of others, and its pieces."""
     every, first = budget.choose(
-        smoke=((4,), (2, 8)), cpu=((32,), (1, 128)), gpu=((256,), (1, 32))
+        smoke=((4,), (2,)), cpu=((32,), (1, 128)), gpu=((256,), (1, 32))
     )
     return {
         cell: {
@@ -202,7 +205,8 @@ def main() -> None:
     """Measure what is not measured yet, as long as there is time."""
     options = command_line.parse(Options(), __doc__)
     compute.use_precision("float32")
-    record = Record.here(date.today().isoformat()).goes_on()
+    home = Path(options.folder)
+    record = Record.here(date.today().isoformat()).goes_on(home)
     begin = time.perf_counter()
     print(f"{record.name}, budget {record.budget}:")
     for name, part in PARTS.items():
@@ -221,9 +225,9 @@ def main() -> None:
         except UserError as error:
             print(f"{name:12} left out: {error}")
             continue
-        record.write()
+        record.write(home)
         print(f"{name:12} {time.perf_counter() - started:6.1f} s", flush=True)
-    print(f"{record.path}")
+    print(record.path(home))
 
 
 if __name__ == "__main__":

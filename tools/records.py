@@ -52,27 +52,26 @@ class Record:
         made = {"budget": budget.name(), "date": date, "commit": commit()}
         return cls(**asdict(machine.describe()), **made)
 
-    @property
-    def path(self) -> Path:
-        """Where it is kept: ``book/_measured/`` and the name of the device."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        return HOME / f"{name}.json"
-
     @classmethod
     def read(cls, path: Path) -> Record:
         """Read a file."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
-    def write(self) -> None:
+    def path(self, home: Path) -> Path:
+        """Where it is kept in a folder: under the name of the device."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        return home / f"{name}.json"
+
+    def write(self, home: Path) -> None:
         """Write it to its file, whole or not at all."""
-        HOME.mkdir(exist_ok=True)
-        with files.replacing(self.path) as file:
+        home.mkdir(exist_ok=True)
+        with files.replacing(self.path(home)) as file:
             file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
 
-    def goes_on(self) -> Record:
+    def goes_on(self, home: Path) -> Record:
         """What is kept of the same code on the same device, to be added to; else this one."""
-        if self.path.exists() and not self.commit.endswith(LOCAL):
-            kept = Record.read(self.path)
+        if self.path(home).exists() and not self.commit.endswith(LOCAL):
+            kept = Record.read(self.path(home))
             if (kept.commit, kept.budget) == (self.commit, self.budget):
                 return kept
         return self

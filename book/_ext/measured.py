@@ -53,16 +53,22 @@ def _us(seconds: float) -> str:
     return f"{1e6 * seconds:,.0f}"
 
 
+def _two(number: float) -> str:
+    """Two digits, for a ratio of noisy numbers."""
+    return f"{float(f'{number:.2g}'):,g}"
+
+
 def _network(of: Measured) -> list[Table]:
     tables = []
     for hidden, steps in of["network"].items():
         slow = steps["NumPy, by hand"][0]
         rows = [
-            [name, _ms(median), f"{slow / median:.1f}"]
-            for name, (median, *_) in steps.items()
+            [name, _ms(median), f"{_ms(least)} to {_ms(most)}", _two(slow / median)]
+            for name, (median, least, most) in steps.items()
         ]
-        head = f"5,000 points, {int(hidden):,} hidden units"
-        tables.append(Table([head, "a step (ms)", "times as fast"], rows))
+        first = f"5,000 points, {int(hidden):,} hidden units"
+        heads = [first, "a step (ms)", "fastest to slowest", "times as fast"]
+        tables.append(Table(heads, rows))
     return tables
 
 
@@ -87,7 +93,7 @@ def _sentence(of: Measured) -> list[Table]:
     for name, seconds in of["sentence"].items():
         if name != "pieces":
             named = name if name == "by hand" else f"Theano, {name.upper()}"
-            rows.append([named, _ms(seconds), f"{by_hand / seconds:.0f}"])
+            rows.append([named, _ms(seconds), _two(by_hand / seconds)])
     return [Table(["one sentence of 20 words", "a step (ms)", "times as fast"], rows)]
 
 
@@ -198,9 +204,10 @@ SAID: dict[str, Callable[[Measured, str], str]] = {
     "rows": lambda of, _: _rows(of)[0],
     "rows_gain": lambda of, _: f"{_rows(of)[1]:.0f}",
     "against_eager": lambda of, _: against_eager(of),
-    # Of a loop's turns, forward and back, each over T = 24 words.
+    # A window of the record has 24 words, and the loop goes over it forward and back.
     "turn": lambda of, _: _us(
-        (of["minibatches"]["gru"]["32"]["seconds"] - of["toll"]["call"]) / 48
+        (next(iter(of["minibatches"]["gru"].values()))["seconds"] - of["toll"]["call"])
+        / (2 * 24)
     ),
 }
 
@@ -235,8 +242,8 @@ class MeasuredBox(SphinxDirective):
         box = nodes.admonition(classes=["measured"])
         box += nodes.title("", "What a GPU showed")
         if len(parts) < len(self.arguments):
-            text = "No GPU has measured this yet; on one, make measure does."
-            box += nodes.paragraph(text, text)
+            text = "No GPU has measured this yet; on one, `make measure` does."
+            box += self.parse_text_to_nodes(text)
             return [box]
         text = _where(record)
         box += nodes.paragraph(text, text)
