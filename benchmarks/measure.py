@@ -127,7 +127,7 @@ def _minibatch(cell: str, B: int) -> dict[str, Any]:
 def minibatches(_: Options) -> dict[str, Any]:
     """The step of chapter 6's cells, by B: seconds of the first and of others, and its pieces."""
     every, first = budget.choose(
-        smoke=((4,), (2,)), cpu=((32,), (1, 128)), gpu=((256,), (1, 32))
+        smoke=((4,), (2,)), cpu=((32,), (1, 128)), gpu=((256,), (32,))
     )
     return {
         cell: {
