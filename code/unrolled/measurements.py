@@ -19,7 +19,7 @@ from unrolled.streams import Batch
 def network_steps(
     parameters: Parameters, X: np.ndarray, y: np.ndarray, rate: float, penalty: float
 ) -> dict[str, Callable[[], Any]]:
-    """One step of gradient descent on a network: by hand, and compiled for each device.
+    """One step of gradient descent: by hand, and compiled for each device.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Toll(NamedTuple):
 
 
 def toll() -> Toll:
-    """Time a call of the smallest function there is, and handing arrays to the device."""
+    """Time a call of the smallest function, and handing arrays to the device."""
     nothing = compute.function([], compute.shared(0.0, "zero") + 1)
     call = timing.measure(nothing, repeats=200).median
     sent = []
