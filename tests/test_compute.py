@@ -1,8 +1,11 @@
+import sys
+
 import jax
 import numpy as np
 import pytensor.tensor as pt
 import pytest
 
+from support import clean_environment, run
 from unrolled import compute, machine
 from unrolled.errors import UserError
 
@@ -114,3 +117,20 @@ def test_function_for_a_gpu_that_is_not_there(shares):
     graph = x * compute.shared(2.0, "a") if shares else x * 2
     with pytest.raises(UserError, match=r"requirements-gpu\.txt"):
         compute.function([x], graph, on="gpu")
+
+
+@pytest.mark.parametrize("mode", ["JAX", "NUMBA"])
+def test_programs_leave_no_files_behind(tmp_path, mode):
+    """PyTensor writes their sources to files, and leaves them."""
+    code = f"""
+import os, numpy as np, pytensor.tensor as pt
+from unrolled import compute
+x = pt.matrix("x", shape=(2, 2))
+f = compute.function([x], pt.tanh(x) + 1, mode={mode!r})
+print(f(np.zeros((2, 2), x.dtype)).sum())
+print([name[:17] for name in os.listdir({str(tmp_path)!r})])
+"""
+    environment = clean_environment(TMPDIR=str(tmp_path), UNROLLED_DEVICE="cpu")
+    said = run(sys.executable, "-c", code, env=environment)
+    assert said.stdout.split("\n")[:2] == ["4.0", "['unrolled-sources-']"]
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,9 @@ package asks this module to make variables and functions, and never asks which m
 from __future__ import annotations
 
 import ctypes
+import functools
 import platform
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytensor
 
 # Now: on import, it sets JAX's precision to its own liking.
 import pytensor.link.jax.dispatch
+import pytensor.link.utils
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
 from pytensor.link.jax.linker import JAXLinker
@@ -26,6 +29,22 @@ from unrolled import devices, machine
 from unrolled.errors import UserError
 
 MODES = ("JAX", "NUMBA")
+
+
+@functools.cache
+def _sources() -> tempfile.TemporaryDirectory:
+    """A folder that goes with this process."""
+    return tempfile.TemporaryDirectory(prefix="unrolled-sources-")
+
+
+def _source_file(**options: Any) -> Any:
+    """A file in that folder."""
+    return tempfile.NamedTemporaryFile(**{"dir": _sources().name, **options})
+
+
+# PyTensor writes the source of each graph, and of each fused operation, to a file of its own in the
+# system's temporary folder, where it would stay: some hundreds for a chapter.
+pytensor.link.utils.NamedTemporaryFile = _source_file
 
 
 def use_precision(dtype: str) -> None:
