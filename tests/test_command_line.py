@@ -722,6 +722,26 @@ def test_control_characters_are_told_and_not_obeyed(unrolled, home, tmp_path):
     mistake(unrolled("train", "a.txt", "--a\x1b\nb"), r"--a\x1b\nb")
 
 
+def test_control_characters_in_scores(unrolled, tmp_path, monkeypatch):
+    """A person sees them told; a program gets them as they are."""
+    lines = "The\x1b[2J cat\x9b\tran.\n"
+
+    def scored(*arguments):
+        return works(unrolled("score", "csv", *arguments, stdin=lines.encode()))
+
+    shown = {name: scored("--format", name) for name in ("text", "csv", "json")}
+    assert shown["text"].startswith("The\\x1b[2J cat\\x9b\tran.\n  perplexity")
+    assert "The\x1b" in shown["csv"]
+    scored("--output", tmp_path / "scores.txt")
+    assert (tmp_path / "scores.txt").read_text(encoding="utf-8") == shown["text"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert scored("--format", "csv") == command_line.visible(shown["csv"], "\n")
+    for name in ("text", "json"):
+        assert scored("--format", name) == shown[name]
+    scored("--format", "csv", "--output", tmp_path / "scores.csv")
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8") == shown["csv"]
+
+
 def test_a_file_that_looks_like_an_option(unrolled, monkeypatch, home):
     (home / "-x.txt").write_text("")
     mistake(unrolled("train", "-x.txt"), "-x.txt (a file: ./-x.txt) (see --help)")

@@ -64,6 +64,14 @@ def test_json_holds_all_and_no_escapes():
     assert [word["word"] for word in second["words"]] == ["A", "</s>"]
 
 
+def test_json_holds_no_control_characters():
+    line = "".join(map(chr, [*range(32), *range(127, 160)])) + "é"
+    text = written("json", [line], SCORES)
+    assert not set(line[:-1].replace("\n", "")) & set(text)
+    assert "é" in text
+    assert json.loads(text)[0]["text"] == line
+
+
 def test_a_perplexity_beyond_all_numbers_is_null():
     one = Score(["</s>"], [True], [1e5])
     assert json.loads(written("json", [""], [one]))[0]["perplexity"] is None

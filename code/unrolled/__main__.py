@@ -342,19 +342,24 @@ class Result:
     """What becomes of a result; ``history`` can be told no more."""
 
     format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
-    """Of the result."""
+    """Of the result. Control characters are told, as \\x1b, in text, and in csv on a terminal;
+    else csv keeps them."""
     output: fields.File | None = None
     """A file for the result."""
 
     def write(self, report: Callable[..., None], *content: Any) -> None:
         """Write content in the words of a report."""
-        result = io.StringIO(newline="")
-        report(result, *content)
+        file = io.StringIO(newline="")
+        report(file, *content)
+        result = file.getvalue()
+        if self.format == "text" or (not self.output and sys.stdout.isatty()):
+            # A stranger's sentences may hold any characters.
+            result = visible(result, but="\n\t")
         if self.output:
             with files.replacing(self.output) as file:
-                file.write(result.getvalue().encode("utf-8"))
+                file.write(result.encode("utf-8"))
         else:
-            print(result.getvalue(), end="")
+            print(result, end="")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+import re
 from typing import TextIO
 
 from unrolled.models import Epoch
@@ -57,8 +58,9 @@ def as_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
         }
         for line, one in zip(lines, scores)
     ]
-    json.dump(sentences, file, ensure_ascii=False, indent=1)
-    file.write("\n")
+    text = json.dumps(sentences, ensure_ascii=False, indent=1)
+    # JSON itself leaves these control characters as they are, and some terminals obey them.
+    print(re.sub("[\x7f-\x9f]", lambda c: f"\\u{ord(c[0]):04x}", text), file=file)
 
 
 #: The formats by name.
