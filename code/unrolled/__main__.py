@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ STANDARD_INPUT = "standard-input"
 FEW_KNOWN = 0.5
 #: Words and characters of a sentence, at most, where nothing else is asked for.
 LONGEST = {"word": 100, "character": 500}
+#: Seconds in which all processes have to be there; after 300, JAX ends the program with pages of
+#: its own.
+TOGETHER = 280
 
 # --------------------------------------------------------------------------------------- train
 
@@ -78,7 +82,8 @@ def train(given: dict[str, Any]) -> None:
     own = [name for name in fields.flat(Processes()) if name in given]
     chosen = Processes(**{name: given.pop(name) for name in own})
     _check_devices(chosen, given)
-    with devices.started(chosen) as mesh:
+    with contextlib.ExitStack() as held:
+        mesh = _started(chosen, held)
         stopped = _train(given, mesh)
     if stopped == signal.SIGINT:
         raise KeyboardInterrupt
@@ -96,6 +101,41 @@ def _check_devices(chosen: Processes, given: dict[str, Any]) -> None:
             f"expected at most {most:,}, for a batch has {batch:,} rows",
             devices=chosen.devices,
         )
+
+
+def _started(chosen: Processes, held: contextlib.ExitStack) -> Mesh | None:
+    """Start what was chosen: see :func:`unrolled.devices.started`.
+
+    JAX waits for other processes in code that hears no Ctrl-C: so it waits in a thread.
+    """
+    if not chosen.distributed:
+        return held.enter_context(devices.started(chosen))
+    found: list[Mesh] = []
+    wrong: list[Exception] = []
+
+    def start() -> None:
+        try:
+            found.append(held.enter_context(devices.started(chosen)))
+        except Exception as error:
+            wrong.append(error)
+
+    starting = threading.Thread(target=start, daemon=True)
+    starting.start()
+    starting.join(1)
+    if starting.is_alive() and chosen.process == 0:
+        others = (
+            f"all {chosen.processes} processes" if chosen.processes else "the others"
+        )
+        waits = f"waiting for {others} at {chosen.coordinator}, {TOGETHER} s at most"
+        print(waits, file=sys.stderr, flush=True)
+    starting.join(TOGETHER)
+    if starting.is_alive():
+        raise UserError(
+            f"not all processes were there within {TOGETHER} s: start them together"
+        )
+    for error in wrong:
+        raise error
+    return found[0]
 
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
