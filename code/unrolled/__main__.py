@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import shlex
 import shutil
 import signal
@@ -51,6 +52,9 @@ LONGEST = {"word": 100, "character": 500}
 #: Seconds in which all processes have to be there; after 300, JAX ends the program with pages of
 #: its own.
 TOGETHER = 280
+
+#: What a training that was killed leaves behind.
+REST = re.compile(rf"(best|last)\.npz\.[0-9a-f]{{8}}{re.escape(files.UNFINISHED)}")
 
 # --------------------------------------------------------------------------------------- train
 
@@ -194,6 +198,12 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
 def _hold(folder: Path, held: contextlib.ExitStack) -> None:
     """Keep other trainings out of a folder; of several processes one writes, and does so."""
     if devices.is_first():
+        # What files.alone would take for the rest of a training, and remove.
+        for path in folder.glob(f"*{files.UNFINISHED}"):
+            if not REST.fullmatch(path.name):
+                raise UserError(
+                    f"{path}: unfinished work of another program: choose another folder"
+                )
         held.enter_context(files.alone(folder))
 
 
@@ -228,6 +238,10 @@ def _check_free(folder: Path) -> None:
         raise UserError(
             f"{folder}: holds a model already: go on with --resume {shlex.quote(str(folder))}, "
             "or choose another --output"
+        )
+    if devices.is_first() and (folder / "best.npz").exists():
+        raise UserError(
+            f"{folder / 'best.npz'}: a model, which would be lost: choose another --output"
         )
 
 
@@ -359,12 +373,17 @@ def generate(given: dict[str, Any]) -> None:
     trained = models.load(given.pop("model"))
     chosen = fields.changed(Writing(), **given)
     level = trained.source.level
+    longest = chosen.longest or LONGEST[level]
     prompt = sampling.tokenize(chosen.prompt, level, trained.source.lower)
+    if len(prompt) >= longest:
+        tokens = f"{len(prompt):,} token{'s' * (len(prompt) > 1)}"
+        raise UserError(
+            f"the prompt alone has {tokens}: expected more", longest=longest
+        )
     # Each once.
     for word in dict.fromkeys(spacing.without_signs(prompt)):
         if word not in trained.vocabulary:
             print(f"not in the vocabulary: {visible(word)}", file=sys.stderr)
-    longest = chosen.longest or LONGEST[level]
     asked = {**fields.flat(chosen), "prompt": prompt, "longest": longest}
     # As it was typed; the blank after it depends on what follows.
     typed = chosen.prompt.rstrip() if level == "word" else chosen.prompt
@@ -462,9 +481,14 @@ def _same_file(one: Path, other: Path) -> bool:
 def _lines(path: str, encoding: str) -> list[str]:
     """The lines of a file or of the standard input that are not blank."""
     if path == "-":
-        content, path = sys.stdin.buffer.read(), "standard input"
-    else:
-        content = documents.read_bytes(Path(path))
+        with _standard_input() as kept:
+            return _lines(kept, encoding)
+    content = documents.read_bytes(Path(path))
+    if documents.is_table(Path(path)):
+        raise UserError(
+            f"{path}: a table: expected a text with a sentence on each line (the standard "
+            "input is read as one)"
+        )
     lines = documents.decode(path, content, encoding).split("\n")
     return [line for line in lines if line.strip()]
 
