@@ -943,6 +943,14 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
     ]
 
 
+def test_a_model_that_overflows_has_no_scores(unrolled, home, tmp_path):
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    large = {name: np.full_like(value, 3e38) for name, value in arrays.items()}
+    checkpoint.save(tmp_path / "best.npz", large, about)
+    done = unrolled("score", tmp_path, stdin=b"The cat ran.\n")
+    mistake(done, f"{tmp_path}: holds numbers too large to compute with")
+
+
 def test_the_standard_input_may_be_packed_as_a_file_is(unrolled):
     packed = unrolled("score", "csv", stdin=gzip.compress(LINES.encode()))
     assert works(packed) == works(unrolled("score", "csv", stdin=LINES.encode()))

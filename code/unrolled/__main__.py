@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import shlex
 import shutil
@@ -441,6 +442,8 @@ def score(given: dict[str, Any]) -> None:
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
     scores = sampling.score(trained.model, trained.vocabulary, sentences)
+    if not all(math.isfinite(one.log_probability) for one in scores):
+        raise UserError(f"{model}: holds numbers too large to compute with")
     chosen.write(reports.FORMATS[chosen.format], lines, scores)
 
 
