@@ -132,10 +132,19 @@ ASKED   := $(or $(DEVICE),$(UNROLLED_DEVICE))
 DRIVER  := $(wildcard /dev/nvidiactl /usr/lib/wsl/lib/libcuda.so.1)
 GPU     := $(if $(ASKED),$(filter gpu GPU,$(ASKED)),$(DRIVER))
 
-environment: $(VENV)/unrolled.done $(if $(GPU),$(VENV)/requirements-gpu.done)
+# One at a time, where there is a Python to see to it: who comes second finds it made.
+environment test-environment:
+	@for python in $(PY) $(PYTHONS); do \
+	    "$$python" -c "import fcntl" 2>/dev/null || continue; \
+	    exec "$$python" tools/alone.py "$(VENV)" $(MAKE) -s --no-print-directory own-$@; \
+	done; \
+	exec $(MAKE) -s --no-print-directory own-$@
+
+.PHONY: own-environment own-test-environment
+own-environment: $(VENV)/unrolled.done $(if $(GPU),$(VENV)/requirements-gpu.done)
 	@:
 
-test-environment: environment $(VENV)/requirements-test.done
+own-test-environment: own-environment $(VENV)/requirements-test.done
 	@:
 
 # What is done leaves a mark, at its end: make goes on from there, and again where a file changed.

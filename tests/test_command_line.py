@@ -336,6 +336,20 @@ def test_a_model_is_not_overwritten(unrolled, home):
     assert {file: file.read_bytes() for file in (home / "csv").iterdir()} == files
 
 
+def test_nothing_of_others_is_lost_in_the_folder(unrolled, home, tmp_path):
+    """A model without its training, and what another program has not finished."""
+    shutil.copy(home / "csv" / "best.npz", tmp_path)
+    words = ["train", "comments.csv", *SMALL, "--output", tmp_path]
+    mistake(unrolled(*words), "best.npz: a model, which would be lost", "--output")
+    (tmp_path / "best.npz").rename(tmp_path / "mine.npz")
+    (tmp_path / "film.part").touch()
+    mistake(unrolled(*words), "film.part: unfinished work of another program")
+    (tmp_path / "film.part").rename(tmp_path / "last.npz.0123abcd.part")
+    works(unrolled(*words))
+    names = ["best.npz", "last.npz", "mine.npz"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+
+
 def test_a_finished_training_gets_more_epochs(unrolled, home, tmp_path):
     for name in ("last.npz", "best.npz"):
         (tmp_path / name).write_bytes((home / "csv" / name).read_bytes())
@@ -604,9 +618,18 @@ def test_a_model_that_fits_into_no_memory(unrolled, tmp_path):
         (["generate", "csv", "--count", "0"], "--count: '0'"),
         (["generate", "csv", "--longest", "0"], "--longest: '0'"),
         (["generate", "csv", "--seed", "x"], "--seed: 'x'"),
+        (
+            ["generate", "csv", "--prompt", "The cat sat", "--longest", "3"],
+            "--longest 3: the prompt alone has 3 tokens: expected more",
+        ),
+        (
+            ["generate", "csv", "--prompt", "cat " * 100],
+            "--longest 100: the prompt alone has 100 tokens: expected more",
+        ),
         (["score", "csv", "missing.txt"], "missing.txt: no such file"),
         (["score", "csv", "latin.txt"], "--encoding utf-8: latin.txt: byte 3 (0xe9)"),
-        (["score", "csv"], "standard input: found only blanks"),
+        (["score", "csv"], "standard input: the file is empty"),
+        (["score", "csv", "comments.csv"], "comments.csv: a table: expected a text"),
         (["score", "csv", "csv"], "csv: a folder"),
         (["score", "csv", "--format", "xml"], "--format"),
         (["score", "csv", "sayings.txt", "--output", "."], "directory"),
@@ -720,6 +743,26 @@ def test_control_characters_are_told_and_not_obeyed(unrolled, home, tmp_path):
     assert "\x1b" not in done.out
     mistake(unrolled("train", "a\x1b\n.txt"), r"unrolled: a\x1b\n.txt: no such file")
     mistake(unrolled("train", "a.txt", "--a\x1b\nb"), r"--a\x1b\nb")
+
+
+def test_control_characters_in_scores(unrolled, tmp_path, monkeypatch):
+    """A person sees them told; a program gets them as they are."""
+    lines = "The\x1b[2J cat\x9b\tran.\n"
+
+    def scored(*arguments):
+        return works(unrolled("score", "csv", *arguments, stdin=lines.encode()))
+
+    shown = {name: scored("--format", name) for name in ("text", "csv", "json")}
+    assert shown["text"].startswith("The\\x1b[2J cat\\x9b\tran.\n  perplexity")
+    assert "The\x1b" in shown["csv"]
+    scored("--output", tmp_path / "scores.txt")
+    assert (tmp_path / "scores.txt").read_text(encoding="utf-8") == shown["text"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert scored("--format", "csv") == command_line.visible(shown["csv"], "\n")
+    for name in ("text", "json"):
+        assert scored("--format", name) == shown[name]
+    scored("--format", "csv", "--output", tmp_path / "scores.csv")
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8") == shown["csv"]
 
 
 def test_a_file_that_looks_like_an_option(unrolled, monkeypatch, home):
@@ -898,6 +941,20 @@ def test_a_file_is_scored_into_a_file(unrolled, home, tmp_path):
         "lines.txt",
         "scores.json",
     ]
+
+
+def test_a_model_that_overflows_has_no_scores(unrolled, home, tmp_path):
+    arrays, about = checkpoint.load(home / "csv" / "best.npz")
+    large = {name: np.full_like(value, 3e38) for name, value in arrays.items()}
+    checkpoint.save(tmp_path / "best.npz", large, about)
+    done = unrolled("score", tmp_path, stdin=b"The cat ran.\n")
+    mistake(done, f"{tmp_path}: holds numbers too large to compute with")
+
+
+def test_the_standard_input_may_be_packed_as_a_file_is(unrolled):
+    packed = unrolled("score", "csv", stdin=gzip.compress(LINES.encode()))
+    assert works(packed) == works(unrolled("score", "csv", stdin=LINES.encode()))
+    mistake(unrolled("score", "csv", stdin=b"%PDF-1.7"), "standard input: a PDF")
 
 
 def test_a_result_does_not_take_the_standard_input_with_it(home, tmp_path):

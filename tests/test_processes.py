@@ -259,6 +259,50 @@ def test_what_does_not_say_where_the_others_are(chosen, message):
         pass
 
 
+@pytest.fixture
+def alone(text, tmp_path):
+    """Start the first of three processes without the others; it is ended with the test."""
+    started = []
+
+    def start(patience):
+        address = f"127.0.0.1:{free_port()}"
+        code = (
+            f"from unrolled import __main__; __main__.TOGETHER = {patience}; "
+            "__main__.run()"
+        )
+        where = ["--coordinator", address, "--processes", "3", "--process", "0"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "train", text, "--distributed", *where],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=clean_environment(UNROLLED_DEVICE="cpu"),
+        )
+        started.append(process)
+        waits = f"waiting for all 3 processes at {address}, {patience} s at most\n"
+        assert process.stderr.readline() == waits
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_others_who_do_not_come(alone):
+    process = alone(2)
+    says = "unrolled: not all processes were there within 2 s: start them together\n"
+    assert process.communicate(timeout=PATIENCE)[1] == says
+    assert process.returncode == 2
+
+
+def test_who_waits_for_others_can_be_interrupted(alone):
+    process = alone(600)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=SOON)[1] == "\ninterrupted\n"
+    assert process.returncode == 130
+
+
 def test_nobody_answers(monkeypatch, capsys):
     monkeypatch.setattr(devices, "PATIENCE", 0.5)
     address = f"127.0.0.1:{free_port()}"

@@ -64,10 +64,21 @@ def test_json_holds_all_and_no_escapes():
     assert [word["word"] for word in second["words"]] == ["A", "</s>"]
 
 
+def test_json_holds_no_control_characters():
+    line = "".join(map(chr, [*range(32), *range(127, 160)])) + "é"
+    text = written("json", [line], SCORES)
+    assert not set(line[:-1].replace("\n", "")) & set(text)
+    assert "é" in text
+    assert json.loads(text)[0]["text"] == line
+
+
 def test_a_perplexity_beyond_all_numbers_is_null():
     one = Score(["</s>"], [True], [1e5])
     assert json.loads(written("json", [""], [one]))[0]["perplexity"] is None
     assert "perplexity inf" in written("text", [""], [one])
+    reports.history_as_json(file := io.StringIO(), [Epoch(1, 1.0, 1e5, 2.0, 1.0, 9.0)])
+    (epoch,) = json.loads(file.getvalue())
+    assert (epoch["loss"], epoch["perplexity"]) == (1e5, None)
 
 
 def test_a_history_is_written_whole_in_every_format():

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """One build at a time in a folder: who comes second says so, and waits for the first.
 
-``python tools/alone.py FOLDER COMMAND ...`` runs a command when its turn has come.
+``python tools/alone.py FOLDER COMMAND ...`` runs a command when its turn has come. It does so in
+any Python, for the first folder is that of the environment, where there is none yet.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import fcntl
 import os
 import sys
 from pathlib import Path
-
-from unrolled import command_line
 
 #: Tells the processes of a build which folder is theirs already.
 OURS = "UNROLLED_ALONE"
@@ -48,4 +47,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, name="Error")
+    try:
+        main()
+    except OSError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import re
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +50,12 @@ STANDARD_INPUT = "standard-input"
 FEW_KNOWN = 0.5
 #: Words and characters of a sentence, at most, where nothing else is asked for.
 LONGEST = {"word": 100, "character": 500}
+#: Seconds in which all processes have to be there; after 300, JAX ends the program with pages of
+#: its own.
+TOGETHER = 280
+
+#: What a training that was killed leaves behind.
+REST = re.compile(rf"(best|last)\.npz\.[0-9a-f]{{8}}{re.escape(files.UNFINISHED)}")
 
 # --------------------------------------------------------------------------------------- train
 
@@ -78,7 +87,8 @@ def train(given: dict[str, Any]) -> None:
     own = [name for name in fields.flat(Processes()) if name in given]
     chosen = Processes(**{name: given.pop(name) for name in own})
     _check_devices(chosen, given)
-    with devices.started(chosen) as mesh:
+    with contextlib.ExitStack() as held:
+        mesh = _started(chosen, held)
         stopped = _train(given, mesh)
     if stopped == signal.SIGINT:
         raise KeyboardInterrupt
@@ -96,6 +106,41 @@ def _check_devices(chosen: Processes, given: dict[str, Any]) -> None:
             f"expected at most {most:,}, for a batch has {batch:,} rows",
             devices=chosen.devices,
         )
+
+
+def _started(chosen: Processes, held: contextlib.ExitStack) -> Mesh | None:
+    """Start what was chosen: see :func:`unrolled.devices.started`.
+
+    JAX waits for other processes in code that hears no Ctrl-C: so it waits in a thread.
+    """
+    if not chosen.distributed:
+        return held.enter_context(devices.started(chosen))
+    found: list[Mesh] = []
+    wrong: list[Exception] = []
+
+    def start() -> None:
+        try:
+            found.append(held.enter_context(devices.started(chosen)))
+        except Exception as error:
+            wrong.append(error)
+
+    starting = threading.Thread(target=start, daemon=True)
+    starting.start()
+    starting.join(1)
+    if starting.is_alive() and chosen.process == 0:
+        others = (
+            f"all {chosen.processes} processes" if chosen.processes else "the others"
+        )
+        waits = f"waiting for {others} at {chosen.coordinator}, {TOGETHER} s at most"
+        print(waits, file=sys.stderr, flush=True)
+    starting.join(TOGETHER)
+    if starting.is_alive():
+        raise UserError(
+            f"not all processes were there within {TOGETHER} s: start them together"
+        )
+    for error in wrong:
+        raise error
+    return found[0]
 
 
 def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
@@ -154,6 +199,12 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
 def _hold(folder: Path, held: contextlib.ExitStack) -> None:
     """Keep other trainings out of a folder; of several processes one writes, and does so."""
     if devices.is_first():
+        # What files.alone would take for the rest of a training, and remove.
+        for path in folder.glob(f"*{files.UNFINISHED}"):
+            if not REST.fullmatch(path.name):
+                raise UserError(
+                    f"{path}: unfinished work of another program: choose another folder"
+                )
         held.enter_context(files.alone(folder))
 
 
@@ -188,6 +239,10 @@ def _check_free(folder: Path) -> None:
         raise UserError(
             f"{folder}: holds a model already: go on with --resume {shlex.quote(str(folder))}, "
             "or choose another --output"
+        )
+    if devices.is_first() and (folder / "best.npz").exists():
+        raise UserError(
+            f"{folder / 'best.npz'}: a model, which would be lost: choose another --output"
         )
 
 
@@ -319,12 +374,17 @@ def generate(given: dict[str, Any]) -> None:
     trained = models.load(given.pop("model"))
     chosen = fields.changed(Writing(), **given)
     level = trained.source.level
+    longest = chosen.longest or LONGEST[level]
     prompt = sampling.tokenize(chosen.prompt, level, trained.source.lower)
+    if len(prompt) >= longest:
+        tokens = f"{len(prompt):,} token{'s' * (len(prompt) > 1)}"
+        raise UserError(
+            f"the prompt alone has {tokens}: expected more", longest=longest
+        )
     # Each once.
     for word in dict.fromkeys(spacing.without_signs(prompt)):
         if word not in trained.vocabulary:
             print(f"not in the vocabulary: {visible(word)}", file=sys.stderr)
-    longest = chosen.longest or LONGEST[level]
     asked = {**fields.flat(chosen), "prompt": prompt, "longest": longest}
     # As it was typed; the blank after it depends on what follows.
     typed = chosen.prompt.rstrip() if level == "word" else chosen.prompt
@@ -342,19 +402,24 @@ class Result:
     """What becomes of a result; ``history`` can be told no more."""
 
     format: Annotated[str, fields.one_of(reports.FORMATS)] = "text"
-    """Of the result."""
+    """Of the result. Control characters are told, as \\x1b, in text, and in csv on a terminal;
+    else csv keeps them."""
     output: fields.File | None = None
     """A file for the result."""
 
     def write(self, report: Callable[..., None], *content: Any) -> None:
         """Write content in the words of a report."""
-        result = io.StringIO(newline="")
-        report(result, *content)
+        file = io.StringIO(newline="")
+        report(file, *content)
+        result = file.getvalue()
+        if self.format == "text" or (not self.output and sys.stdout.isatty()):
+            # A stranger's sentences may hold any characters.
+            result = visible(result, but="\n\t")
         if self.output:
             with files.replacing(self.output) as file:
-                file.write(result.getvalue().encode("utf-8"))
+                file.write(result.encode("utf-8"))
         else:
-            print(result.getvalue(), end="")
+            print(result, end="")
 
 
 @dataclass(frozen=True)
@@ -377,6 +442,8 @@ def score(given: dict[str, Any]) -> None:
     lines = _lines(chosen.text, chosen.encoding)
     sentences = (sampling.tokenize(line, source.level, source.lower) for line in lines)
     scores = sampling.score(trained.model, trained.vocabulary, sentences)
+    if not all(math.isfinite(one.log_probability) for one in scores):
+        raise UserError(f"{model}: holds numbers too large to compute with")
     chosen.write(reports.FORMATS[chosen.format], lines, scores)
 
 
@@ -417,9 +484,14 @@ def _same_file(one: Path, other: Path) -> bool:
 def _lines(path: str, encoding: str) -> list[str]:
     """The lines of a file or of the standard input that are not blank."""
     if path == "-":
-        content, path = sys.stdin.buffer.read(), "standard input"
-    else:
-        content = documents.read_bytes(Path(path))
+        with _standard_input() as kept:
+            return _lines(kept, encoding)
+    content = documents.read_bytes(Path(path))
+    if documents.is_table(Path(path)):
+        raise UserError(
+            f"{path}: a table: expected a text with a sentence on each line (the standard "
+            "input is read as one)"
+        )
     lines = documents.decode(path, content, encoding).split("\n")
     return [line for line in lines if line.strip()]
 

@@ -512,7 +512,15 @@ def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
 
 def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     """What stands in a JSON array, and where it stands."""
-    values = _parsed(str(path), text)
+    try:
+        values = _parsed(str(path), text)
+    except UserError as error:
+        if "Extra data" not in str(error):
+            raise
+        raise UserError(
+            f"{path}: found more than one JSON value: expected an array (rows that stand each on "
+            "a line of their own are .jsonl)"
+        ) from None
     if not isinstance(values, list):
         raise UserError(f'{path}: expected a JSON array, such as [{{"body": …}}, …]')
     for number, value in enumerate(values, 1):

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+import re
 from typing import TextIO
 
 from unrolled.models import Epoch
@@ -49,7 +50,7 @@ def as_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
         {
             "text": line,
             "log_probability": one.log_probability,
-            "perplexity": one.perplexity if one.perplexity < math.inf else None,
+            "perplexity": _number(one.perplexity),
             "words": [
                 {"word": word, "known": known, "surprise": surprise}
                 for word, known, surprise in zip(*one)
@@ -57,8 +58,14 @@ def as_json(file: TextIO, lines: list[str], scores: list[Score]) -> None:
         }
         for line, one in zip(lines, scores)
     ]
-    json.dump(sentences, file, ensure_ascii=False, indent=1)
-    file.write("\n")
+    text = json.dumps(sentences, ensure_ascii=False, indent=1)
+    # JSON itself leaves these control characters as they are, and some terminals obey them.
+    print(re.sub("[\x7f-\x9f]", lambda c: f"\\u{ord(c[0]):04x}", text), file=file)
+
+
+def _number(value: float) -> float | None:
+    """A number as JSON can hold it."""
+    return value if math.isfinite(value) else None
 
 
 #: The formats by name.
@@ -86,7 +93,11 @@ def history_as_csv(file: TextIO, history: list[Epoch]) -> None:
 
 def history_as_json(file: TextIO, history: list[Epoch]) -> None:
     """Write a list with an object for each epoch."""
-    json.dump([_columns(epoch) for epoch in history], file, indent=1)
+    epochs = [
+        {name: _number(value) for name, value in _columns(epoch).items()}
+        for epoch in history
+    ]
+    json.dump(epochs, file, indent=1)
     file.write("\n")
 
 
