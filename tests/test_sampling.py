@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, initialize
 from unrolled.sampling import (
@@ -164,6 +165,11 @@ def test_words_come_as_often_as_they_should():
 def test_rows_are_drawn_from_each_by_itself():
     p = np.eye(C)[[4, 9, 2]]
     assert draw(p, np.random.default_rng(0)).tolist() == [4, 9, 2]
+
+
+def test_a_model_that_has_run_over_writes_nothing():
+    with pytest.raises(UserError, match="have run over"):
+        draw(np.full((2, C), np.nan), np.random.default_rng(0))
 
 
 # -------------------------------------------------------------------------------------- writing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import re
 import shlex
 import shutil
 import signal
@@ -53,9 +52,6 @@ LONGEST = {"word": 100, "character": 500}
 #: Seconds in which all processes have to be there; after 300, JAX ends the program with pages of
 #: its own.
 TOGETHER = 280
-
-#: What a training that was killed leaves behind.
-REST = re.compile(rf"(best|last)\.npz\.[0-9a-f]{{8}}{re.escape(files.UNFINISHED)}")
 
 # --------------------------------------------------------------------------------------- train
 
@@ -199,12 +195,6 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
 def _hold(folder: Path, held: contextlib.ExitStack) -> None:
     """Keep other trainings out of a folder; of several processes one writes, and does so."""
     if devices.is_first():
-        # What files.alone would take for the rest of a training, and remove.
-        for path in folder.glob(f"*{files.UNFINISHED}"):
-            if not REST.fullmatch(path.name):
-                raise UserError(
-                    f"{path}: unfinished work of another program: choose another folder"
-                )
         held.enter_context(files.alone(folder))
 
 

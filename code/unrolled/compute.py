@@ -6,9 +6,11 @@ package asks this module to make variables and functions, and never asks which m
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,14 +34,16 @@ MODES = ("JAX", "NUMBA")
 
 
 @functools.cache
-def _sources() -> tempfile.TemporaryDirectory:
+def _sources() -> str:
     """A folder that goes with this process."""
-    return tempfile.TemporaryDirectory(prefix="unrolled-sources-")
+    folder = tempfile.mkdtemp(prefix="unrolled-sources-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _source_file(**options: Any) -> Any:
     """A file in that folder."""
-    return tempfile.NamedTemporaryFile(**{"dir": _sources().name, **options})
+    return tempfile.NamedTemporaryFile(**{"dir": _sources(), **options})
 
 
 # PyTensor writes the source of each graph, and of each fused operation, to a file of its own in the

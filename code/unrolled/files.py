@@ -132,7 +132,8 @@ def alone(folder: Path) -> Iterator[None]:
         except OSError:
             # A file system that knows no locks.
             pass
-        for left in folder.glob(f"*{UNFINISHED}"):
+        # What replacing() has begun to write, and nothing of another program's.
+        for left in folder.glob(f"*.npz.{'[0-9a-f]' * 8}{UNFINISHED}"):
             left.unlink(missing_ok=True)
         yield
     finally:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unrolled import spacing
+from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
 from unrolled.probability import perplexity, softmax
 from unrolled.vocabulary import END, PADDING, START, UNKNOWN, Vocabulary
@@ -103,8 +104,16 @@ def distribution(
 
 
 def draw(p: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Draw one word from each row of probabilities: (B, C) to int32 (B,)."""
+    """Draw one word from each row of probabilities: (B, C) to int32 (B,).
+
+    Raises
+    ------
+    UserError
+        If a row is none: the numbers of the model have run over.
+    """
     rising = p.cumsum(axis=1)
+    if not np.isfinite(rising).all():
+        raise UserError("the model's numbers have run over, and it has no next word")
     # A random point on the line from 0 to the sum falls on word j with probability p_j.
     point = random.random((len(p), 1)) * rising[:, -1:]
     return (rising > point).argmax(axis=1).astype(np.int32)
