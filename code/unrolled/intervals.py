@@ -80,7 +80,9 @@ def wilson(k: int, n: int, deviations: float = 1.96) -> tuple[float, float]:
     return float((middle - half) / (1 + square)), float((middle + half) / (1 + square))
 
 
-def order(one: Sequence[float], other: Sequence[float], deviations: float = 1.96) -> str:
+def order(
+    one: Sequence[float], other: Sequence[float], deviations: float = 1.96
+) -> str:
     r"""Say whether what waited in one group waited less than in the other.
 
     Each of the one meets each of the other, and s is the share of these pairs in which it is the
