@@ -99,3 +99,10 @@ def test_what_the_recall_tells():
     assert "story" in tie("sooner", "undecided")
     assert "from the start" in tie("sooner", "sooner")
     assert tie("undecided", "later").endswith("alone learns later.")
+
+
+def test_whether_the_table_is_to_blame():
+    (blamed,) = functions("rnn-language-model", "blamed_on_the_table")
+    assert blamed(0.010, 0.006) == "the step is 40% shorter"
+    assert "hardly to blame" in blamed(0.010, 0.0095)
+    assert "disturbed" in blamed(0.010, 0.020)
