@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unrolled.intervals import Spread, bootstrap, wilson
+from unrolled.intervals import Spread, bootstrap, order, wilson
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
@@ -52,3 +52,19 @@ def test_wilson_solves_its_equation_and_stays_within_0_and_1():
 def test_wilson_tells_all_of_eight_from_none():
     assert wilson(8, 8)[0] > wilson(0, 8)[1]
     assert wilson(0, 8)[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_an_order_is_decided_by_ranks_alone():
+    fast, slow = [100, 150, 200, 100, 150, 250, 100, 200], [300.0] * 5 + [np.inf] * 3
+    assert order(fast, slow) == "sooner"
+    assert order(slow, fast) == "later"
+    assert order(slow, slow) == order(fast, fast) == "undecided"
+    assert order(np.exp(fast), np.exp(slow)) == "sooner"
+    # Two seeds of each decide nothing.
+    assert order([1, 2], [3, 4]) == "undecided"
+
+
+def test_groups_that_are_alike_are_told_apart_as_rarely_as_it_says():
+    random = np.random.default_rng(0)
+    told = [order(*random.exponential(size=(2, 8))) for _ in range(1000)]
+    assert 1 - told.count("undecided") / 1000 == pytest.approx(0.05, abs=0.02)
