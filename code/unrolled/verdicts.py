@@ -1,0 +1,160 @@
+"""What came of a comparison, in words: each sentence of a page that turns on it is chosen here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from unrolled.intervals import Spread
+
+
+def verdict(one: Spread, other: Spread) -> str:
+    """Whether one model is better than another, as far as seeds tell; less is better.
+
+    Returns
+    -------
+    str
+        ``better`` or ``worse`` where all seeds of the one lie on one side of all seeds of the
+        other, and the means lie farther apart than the seeds of either; else ``undecided``.
+    """
+    side = one.compared_with(other.low, other.high)
+    widest = max(one.high - one.low, other.high - other.low)
+    if side == "undecided" or abs(one.mean - other.mean) <= widest:
+        return "undecided"
+    return "better" if side == "below" else "worse"
+
+
+def ranked(found: Mapping[str, Spread]) -> str:
+    """Name models from the lowest mean to the highest, and say who is told from the next."""
+    names = sorted(found, key=lambda name: found[name].mean)
+    said = [f"{name} ({found[name].mean:.1f})" for name in names]
+    for i, (one, other) in enumerate(pairwise(names), 1):
+        apart = verdict(found[one], found[other]) == "better"
+        said[i] = f"{'ahead of' if apart else 'not told from'} {said[i]}"
+    return ", ".join(said)
+
+
+def beside(how: str, other: str) -> str:
+    """A :func:`verdict` as the end of a sentence about a model."""
+    return f"not told from {other}" if how == "undecided" else f"{how} than {other}"
+
+
+def list_of(names: Sequence[str], none: str = "none") -> str:
+    """Names with commas and an *and*."""
+    *first, last = names or [none]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def paced(one: float, other: float) -> str:
+    """How two times compare, where they differ by a tenth or more."""
+    if max(one, other) < 1.1 * min(one, other):
+        return "takes as long as"
+    factor = max(one, other) / min(one, other)
+    return f"is {factor:.1f} times as {'fast' if one < other else 'slow'} as"
+
+
+def in_tens(factor: float) -> str:
+    """A factor to the nearest power of ten."""
+    words = {
+        -1: "a tenth as much as",
+        0: "about as much as",
+        1: "some ten times as much as",
+        2: "some hundred times as much as",
+        3: "some thousand times as much as",
+    }
+    power = len(f"{factor:.0f}") - 1 if factor >= 1 else -1
+    # Halfway between two powers, in factors, is the root of ten.
+    power += factor / 10**power > 10**0.5
+    return words.get(power, f"some {factor:.0e} times as much as")
+
+
+# ------------------------------------------------------------------------------- chapter 6
+
+
+def interplay(with_one: str, with_two: str) -> str:
+    """What the tables do to Adam's :func:`verdict` against RMSProp."""
+    if with_one == with_two:
+        return "so the tables do not change who wins"
+    return "so which optimizer is better depends on the tables"
+
+
+def rise(fresh: Mapping[str, float], trained: Mapping[str, Spread], plain: str) -> str:
+    """What training did to the factors by which errors fade, before it and after."""
+    risen = [name for name in fresh if trained[name].low > fresh[name]]
+    if not risen:
+        return "Training has raised none of them with every seed"
+    if plain in risen:
+        return (
+            f"With every seed training has raised those of {list_of(risen)}: "
+            "the plain network's is among them, so a rise alone is no mark of gates"
+        )
+    return f"With every seed training has raised those of {list_of(risen)} alone"
+
+
+def difference(low: float, high: float) -> str:
+    """What an interval of a difference says."""
+    if low <= 0 <= high:
+        return "undecided"
+    return "more" if low > 0 else "less"
+
+
+def spelled(network: float, counting: float, own: float) -> str:
+    """What bits per character, on new text and on the network's own, say together."""
+    gap = f"by {abs(network - counting):.2f} bits"
+    if network < counting:
+        return f"wins over counting on the test plays {gap}"
+    lost = f"loses to counting on the test plays {gap}"
+    if own < network - 0.2:
+        return (
+            f"{lost}, though in its last epoch it was at {own:.2f} bits on its own text: "
+            "it knows its own plays better than new ones"
+        )
+    return f"{lost}, and with {own:.2f} bits in its last epoch it is not trained out"
+
+
+def late_letters(network: float, counting: float) -> str:
+    """Who is surprised more by the last letters, by mean surprises in bits."""
+    said = f"the network is surprised by {network:.2f} bits, the 6-gram by {counting:.2f}"
+    if abs(network - counting) < 0.05:
+        return f"{said}: hardly a difference"
+    if network < counting:
+        return f"{said}: there it makes use of letters that six do not reach"
+    return f"{said}: long words are what it has yet to learn"
+
+
+def told_untrained(pairs: Mapping[str, tuple[float, float]]) -> str:
+    """Which features an untrained network tells as well, by correlations with and without."""
+    found = [name for name, (trained, not_yet) in pairs.items() if not_yet > trained - 0.03]
+    if not found:
+        return "all units of the trained network tell every feature better"
+    names = "; ".join(f"*{name}*" for name in found)
+    return f"all units of the untrained network together tell as well: {names}"
+
+
+# ------------------------------------------------------------------------------- chapter 8
+
+
+def depth(one: Spread, deep: Spread) -> str:
+    """Whether more layers get more answers right, in percent."""
+    return {
+        "above": f"Three layers get {deep:.0f} % of the echoes: a stack can do more",
+        "below": f"Three layers get {deep:.0f} % of the echoes, and learn more slowly",
+        "undecided": f"Three layers, with {deep:.0f} %, are not told from one",
+    }[deep.compared_with(one.low, one.high)]
+
+
+def at_stake(optimizers: float, models: float) -> str:
+    """Whether the choice of an optimizer could turn the order of two models."""
+    if optimizers > models:
+        return "so whoever gives one of them the wrong optimizer can turn the order"
+    return "so the optimizer alone would not turn their order"
+
+
+def cost(factor: Spread) -> str:
+    """What the windows' cuts cost in perplexity, seed by seed."""
+    said = f"a factor of {factor:.3f} in perplexity"
+    return {
+        "above": f"the cuts cost {said}",
+        "below": f"the cuts cost nothing: {said}",
+        "undecided": f"what the cuts cost is undecided: {said}",
+    }[factor.compared_with(1)]
