@@ -74,6 +74,8 @@ def test_factors_are_told_in_tens(factor, said):
 
 
 def test_tables_may_decide_between_optimizers():
+    assert "leaves it out" in verdicts.dropout(0.3)
+    assert "added" in verdicts.dropout(0.0)
     assert "do not change" in verdicts.interplay("worse", "worse")
     assert "depends" in verdicts.interplay("undecided", "worse")
 

@@ -98,7 +98,7 @@ def cells() -> dict[str, Options]:
         "RNN": {"cell": "rnn"},
         "GRU": {},
         "LSTM": {"cell": "lstm"},
-        "GRU, two layers": {"layers": 2},
+        "two-layer GRU": {"layers": 2},
     }
     return _at_best_rates({
         name: replace(same, model=as_large_as(same.model, **change))

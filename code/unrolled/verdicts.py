@@ -71,6 +71,13 @@ def in_tens(factor: float) -> str:
 # ------------------------------------------------------------------------------- chapter 6
 
 
+def dropout(share: float) -> str:
+    """Whether dropout, of a share of the entries, is one of all tricks, or added to them."""
+    if share:
+        return "these networks are large, and one row leaves it out"
+    return "these networks are small, and it is added in a row of its own"
+
+
 def interplay(with_one: str, with_two: str) -> str:
     """What the tables do to Adam's :func:`verdict` against RMSProp."""
     if with_one == with_two:
