@@ -93,7 +93,9 @@ def outcomes(plays, options: Options, count: int) -> list[dict[str, float]]:
     return found
 
 
-def both_optimizers(plays, tried: range) -> dict[str, dict[str, dict[str, list[float]]]]:
+def both_optimizers(
+    plays, tried: range
+) -> dict[str, dict[str, dict[str, list[float]]]]:
     """For each model of chapter 8's contest, and each optimizer, :func:`perplexities`."""
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name, options in recipes.contest().items():

@@ -59,14 +59,14 @@ def test_times_are_compared(one, other, said):
 @pytest.mark.parametrize(
     ("factor", "said"),
     [
-        (0.1, "a tenth as much as"),
-        (0.9, "about as much as"),
-        (3.0, "about as much as"),
-        (4.0, "some ten times as much as"),
-        (99.9, "some hundred times as much as"),
-        (280.0, "some hundred times as much as"),
-        (400.0, "some thousand times as much as"),
-        (4e4, "some 4e+04 times as much as"),
+        (0.1, "a tenth as much"),
+        (0.9, "about as much"),
+        (3.0, "about as much"),
+        (4.0, "some ten times as much"),
+        (99.9, "some hundred times as much"),
+        (280.0, "some hundred times as much"),
+        (400.0, "some thousand times as much"),
+        (4e4, "some 4e+04 times as much"),
     ],
 )
 def test_factors_are_told_in_tens(factor, said):
@@ -102,7 +102,7 @@ def test_letters_are_compared_with_counting_and_with_the_own_text():
     assert "better than new ones" in verdicts.spelled(2.5, 2.4, 2.1)
     assert "not trained out" in verdicts.spelled(2.5, 2.4, 2.4)
     assert "hardly" in verdicts.late_letters(1.0, 1.01)
-    assert "six do not reach" in verdicts.late_letters(1.0, 1.5)
+    assert "may help" in verdicts.late_letters(1.0, 1.5)
     assert "yet to learn" in verdicts.late_letters(1.5, 1.0)
 
 
@@ -117,8 +117,8 @@ def test_depth_optimizers_and_cuts_are_judged():
     assert "can do more" in verdicts.depth(low, high)
     assert "more slowly" in verdicts.depth(high, low)
     assert "not told" in verdicts.depth(low, low)
-    assert "turn the order" in verdicts.at_stake(2, 1)
-    assert "not turn" in verdicts.at_stake(1, 2)
+    assert "turns" in verdicts.at_stake(2, 1)
+    assert "does not turn" in verdicts.at_stake(1, 2)
     assert verdicts.cost(Spread(1.02, 1.01, 1.03)).startswith("the cuts cost a factor")
     assert "undecided" in verdicts.cost(Spread(1.02, 0.99, 1.03))
     assert "nothing" in verdicts.cost(Spread(0.9, 0.8, 0.95))

@@ -56,16 +56,16 @@ def paced(one: float, other: float) -> str:
 def in_tens(factor: float) -> str:
     """A factor to the nearest power of ten."""
     words = {
-        -1: "a tenth as much as",
-        0: "about as much as",
-        1: "some ten times as much as",
-        2: "some hundred times as much as",
-        3: "some thousand times as much as",
+        -1: "a tenth as much",
+        0: "about as much",
+        1: "some ten times as much",
+        2: "some hundred times as much",
+        3: "some thousand times as much",
     }
     power = len(f"{factor:.0f}") - 1 if factor >= 1 else -1
     # Halfway between two powers, in factors, is the root of ten.
     power += factor / 10**power > 10**0.5
-    return words.get(power, f"some {factor:.0e} times as much as")
+    return words.get(power, f"some {factor:.0e} times as much")
 
 
 # ------------------------------------------------------------------------------- chapter 6
@@ -121,17 +121,21 @@ def spelled(network: float, counting: float, own: float) -> str:
 
 def late_letters(network: float, counting: float) -> str:
     """Who is surprised more by the last letters, by mean surprises in bits."""
-    said = f"the network is surprised by {network:.2f} bits, the 6-gram by {counting:.2f}"
+    said = (
+        f"the network is surprised by {network:.2f} bits, the 6-gram by {counting:.2f}"
+    )
     if abs(network - counting) < 0.05:
         return f"{said}: hardly a difference"
     if network < counting:
-        return f"{said}: there it makes use of letters that six do not reach"
-    return f"{said}: long words are what it has yet to learn"
+        return f"{said}: more than the last five letters may help there"
+    return f"{said}: it has long words yet to learn"
 
 
 def told_untrained(pairs: Mapping[str, tuple[float, float]]) -> str:
     """Which features an untrained network tells as well, by correlations with and without."""
-    found = [name for name, (trained, not_yet) in pairs.items() if not_yet > trained - 0.03]
+    found = [
+        name for name, (trained, not_yet) in pairs.items() if not_yet > trained - 0.03
+    ]
     if not found:
         return "all units of the trained network tell every feature better"
     names = "; ".join(f"*{name}*" for name in found)
@@ -153,8 +157,8 @@ def depth(one: Spread, deep: Spread) -> str:
 def at_stake(optimizers: float, models: float) -> str:
     """Whether the choice of an optimizer could turn the order of two models."""
     if optimizers > models:
-        return "so whoever gives one of them the wrong optimizer can turn the order"
-    return "so the optimizer alone would not turn their order"
+        return "so the wrong optimizer for one of them turns their order"
+    return "so the optimizer alone does not turn their order"
 
 
 def cost(factor: Spread) -> str:
