@@ -154,11 +154,12 @@ def depth(one: Spread, deep: Spread) -> str:
     }[deep.compared_with(one.low, one.high)]
 
 
-def at_stake(optimizers: float, models: float) -> str:
-    """Whether the choice of an optimizer could turn the order of two models."""
-    if optimizers > models:
-        return "so the wrong optimizer for one of them turns their order"
-    return "so the optimizer alone does not turn their order"
+def at_stake(one: Sequence[float], other: Sequence[float]) -> str:
+    """Whether an optimizer can turn the order of two models, by each one's perplexity with each."""
+    first, second = sorted((one, other), key=min)
+    if max(first) > min(second):
+        return "and the wrong optimizer for one of them turns their order"
+    return "and the optimizer alone does not turn their order"
 
 
 def cost(factor: Spread) -> str:
