@@ -90,8 +90,8 @@ def test_a_rise_is_a_mark_of_gates_only_where_the_plain_network_has_none():
 
 
 def test_an_interval_of_a_difference_decides_or_not():
-    assert verdicts.difference(1, 2) == "more"
-    assert verdicts.difference(-2, -1) == "less"
+    assert verdicts.difference(1, 2) == "larger"
+    assert verdicts.difference(-2, -1) == "smaller"
     assert verdicts.difference(-1, 2) == "undecided"
 
 
@@ -107,9 +107,10 @@ def test_letters_are_compared_with_counting_and_with_the_own_text():
 
 
 def test_what_an_untrained_network_tells_is_named():
-    pairs = {"a vowel": (0.9, 0.5), "a name": (0.9, 0.95)}
-    assert verdicts.told_untrained(pairs).endswith("as well: *a name*")
-    assert "every feature" in verdicts.told_untrained({"a vowel": (0.9, 0.5)})
+    told = {("a vowel", "trained"): 0.9, ("a vowel", "untrained"): 0.5}
+    assert "every feature" in verdicts.told_untrained(told)
+    told |= {("a name", "trained"): 0.9, ("a name", "untrained"): 0.88}
+    assert verdicts.told_untrained(told).endswith("as well: *a name*")
 
 
 def test_depth_optimizers_and_cuts_are_judged():

@@ -102,7 +102,7 @@ def difference(low: float, high: float) -> str:
     """What an interval of a difference says."""
     if low <= 0 <= high:
         return "undecided"
-    return "more" if low > 0 else "less"
+    return "larger" if low > 0 else "smaller"
 
 
 def spelled(network: float, counting: float, own: float) -> str:
@@ -131,10 +131,12 @@ def late_letters(network: float, counting: float) -> str:
     return f"{said}: it has long words yet to learn"
 
 
-def told_untrained(pairs: Mapping[str, tuple[float, float]]) -> str:
-    """Which features an untrained network tells as well, by correlations with and without."""
+def told_untrained(told: Mapping[tuple[str, str], float]) -> str:
+    """Which features an untrained network tells as well, by correlations of both kinds."""
     found = [
-        name for name, (trained, not_yet) in pairs.items() if not_yet > trained - 0.03
+        name
+        for (name, kind), r in told.items()
+        if kind == "untrained" and r > told[name, "trained"] - 0.03
     ]
     if not found:
         return "all units of the trained network tell every feature better"
