@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from unrolled.intervals import Spread
+import numpy as np
+
+from unrolled.intervals import Spread, bootstrap
 
 
 def verdict(one: Spread, other: Spread) -> str:
@@ -54,18 +56,12 @@ def paced(one: float, other: float) -> str:
 
 
 def in_tens(factor: float) -> str:
-    """A factor to the nearest power of ten."""
-    words = {
-        -1: "a tenth as much",
-        0: "about as much",
-        1: "some ten times as much",
-        2: "some hundred times as much",
-        3: "some thousand times as much",
-    }
-    power = len(f"{factor:.0f}") - 1 if factor >= 1 else -1
-    # Halfway between two powers, in factors, is the root of ten.
-    power += factor / 10**power > 10**0.5
-    return words.get(power, f"some {factor:.0e} times as much")
+    """A factor, above 0, by the power of ten that it has reached."""
+    if factor < 2:
+        return "about as much" if factor > 0.5 else "not half as much"
+    words = {1: "a few", 10: "tens of", 100: "hundreds of", 1000: "thousands of"}
+    reached = max(power for power in words if factor >= power)
+    return f"{words[reached]} times as much"
 
 
 # ------------------------------------------------------------------------------- chapter 6
@@ -98,11 +94,21 @@ def rise(fresh: Mapping[str, float], trained: Mapping[str, Spread], plain: str) 
     return f"With every seed training has raised those of {list_of(risen)} alone"
 
 
-def difference(low: float, high: float) -> str:
-    """What an interval of a difference says."""
-    if low <= 0 <= high:
-        return "undecided"
-    return "larger" if low > 0 else "smaller"
+def gained(one: np.ndarray, other: np.ndarray) -> str:
+    """Which of two models gains more, by the gains (seeds, N) of each at the same N places.
+
+    Returns
+    -------
+    str
+        ``larger`` or ``smaller`` where the 95 % bootstrap interval of the difference over the
+        places leaves out 0, and all seeds lie on that side; else ``undecided``.
+    """
+    low, high = bootstrap(np.mean, one.mean(axis=0) - other.mean(axis=0))
+    seeds, others = (Spread.of(each.mean(axis=1)) for each in (one, other))
+    side = seeds.compared_with(others.low, others.high)
+    if low > 0 and side == "above":
+        return "larger"
+    return "smaller" if high < 0 and side == "below" else "undecided"
 
 
 def spelled(network: float, counting: float, own: float) -> str:
