@@ -166,8 +166,8 @@ def at_stake(one: Sequence[float], other: Sequence[float]) -> str:
     """Whether an optimizer can turn the order of two models, by each one's perplexity with each."""
     first, second = sorted((one, other), key=min)
     if max(first) > min(second):
-        return "and the wrong optimizer for one of them turns their order"
-    return "and the optimizer alone does not turn their order"
+        return "the wrong optimizer for one of them turns their order"
+    return "the optimizer alone does not turn their order"
 
 
 def cost(factor: Spread) -> str:
