@@ -146,8 +146,9 @@ def told_untrained(told: Mapping[tuple[str, str], float]) -> str:
     ]
     if not found:
         return "all units of the trained network tell every feature better"
-    names = "; ".join(f"*{name}*" for name in found)
-    return f"all units of the untrained network together tell as well: {names}"
+    return (
+        f"all units of the untrained network together tell as well: {'; '.join(found)}"
+    )
 
 
 # ------------------------------------------------------------------------------- chapter 8
