@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Train each model of words of chapter 6 at some learning rates, and keep what came of it.
+"""Train each model of words of chapters 6 and 8 at some learning rates, and keep what came of it.
 
-Those with tricks are then trained at their best rate, from three seeds. The outcome goes to
-``unrolled/data/sweep.json``, from which the chapter takes the rates and shows the tables. The
-budget is that of ``UNROLLED_BUDGET``; others in the file stay. Run it again where the text, the
-models' sizes or their training have changed.
+Where the best rate is the lowest or the highest, one more is tried. The models of chapter 8 are
+tried with two optimizers; those with tricks are then trained at their best rate, from three seeds.
+The outcome goes to ``unrolled/data/sweep.json``, from which the chapters take the rates and show
+the tables. The budget is that of ``UNROLLED_BUDGET``; others in the file stay. Run it again where
+the text, the models' sizes or their training have changed.
 """
 
 import json
@@ -30,36 +31,49 @@ from unrolled import (
     sweep,
     training,
 )
+from unrolled.language_model import LanguageModel
 from unrolled.options import Options
+from unrolled.parallel import MinGRU
 from unrolled.probability import perplexity
+from unrolled.transformer import Transformer
 
 
 @dataclass(frozen=True)
 class Wish:
     """What this sweep can be told."""
 
-    seeds: fields.Positive = 1
+    seeds: fields.Positive = 2
     """Trainings of each model at each rate."""
     trials: fields.Positive = 3
     """Trainings of each model with tricks at its best rate."""
 
 
-def perplexities(plays, options: Options, tried: range) -> dict[str, list[float]]:
+#: What chapter 8's models are, where they are not the recurrent networks of chapter 6.
+KINDS = {"minGRU": MinGRU, "transformer": Transformer}
+
+
+def perplexities(
+    plays, options: Options, tried: range, kind: type[LanguageModel] = LanguageModel
+) -> dict[str, list[float]]:
     """From each rate to the validation perplexities after the last epoch."""
-    begun = models.start(plays, options)
+    begun = models.start(plays, options, kind)
     streams = [
         training.stream_of(part, begun.vocabulary, options)
         for part in (plays.train, plays.validation)
     ]
     found: dict[str, list[float]] = {}
-    for rate in sweep.RATES[options.optimizer]:
+    todo = list(sweep.RATES)
+    while todo:
+        rate = todo.pop(0)
         for seed in tried:
             begun = models.restart(begun, seed)
-            begun.options = replace(begun.options, learning_rate=rate)
+            begun.options = replace(options, learning_rate=rate)
             state = training.Trainer(begun, *streams, quiet=True).run()
             last = perplexity(state.history[-1].validation)
-            found.setdefault(str(rate), []).append(round(last, 2))
-    return found
+            found.setdefault(f"{rate:g}", []).append(round(last, 2))
+        if not todo and (more := sweep.beyond(found)):
+            todo.append(more)
+    return dict(sorted(found.items(), key=lambda item: float(item[0])))
 
 
 def outcomes(plays, options: Options, count: int) -> list[dict[str, float]]:
@@ -79,13 +93,38 @@ def outcomes(plays, options: Options, count: int) -> list[dict[str, float]]:
     return found
 
 
+def both_optimizers(
+    plays, tried: range
+) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """For each model of chapter 8's contest, and each optimizer, :func:`perplexities`."""
+    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name, options in recipes.contest().items():
+        found[name] = {}
+        for rule in ("adam", "rmsprop"):
+            alike = replace(options, optimizer=rule, learning_rate=None)
+            kind = KINDS.get(name, LanguageModel)
+            found[name][rule] = perplexities(plays, alike, tried, kind)
+            print(name, rule, found[name][rule], flush=True)
+    return found
+
+
+def described(options: Options) -> dict[str, float]:
+    """What chapter 6 says of the models that were swept."""
+    return {
+        "units": options.model.hidden,
+        "parameters": recipes.count(options.model),
+        "dropout": options.model.dropout,
+    }
+
+
 def main() -> None:
     """Train them all, and write the file."""
     wish = command_line.parse(Wish(), __doc__)
     tried = range(sweep.SEED, sweep.SEED + wish.seeds)
     plays, done = recipes.plays(), {}
+    planned = {**recipes.cells(), **recipes.tricks()}
     found: dict[str, dict[str, list[float]]] = {}
-    for name, options in {**recipes.cells(), **recipes.tricks()}.items():
+    for name, options in planned.items():
         alike = replace(options, learning_rate=None)
         if alike not in done:
             done[alike] = perplexities(plays, alike, tried)
@@ -100,7 +139,13 @@ def main() -> None:
         "versions": {"JAX": jax.__version__},
     }
     kept = json.loads(sweep.KEPT.read_text(encoding="utf-8"))
-    kept[budget.name()] = {"made": made, "perplexities": found, "tricks": {}}
+    kept[budget.name()] = {
+        "made": made,
+        "models": {name: described(options) for name, options in planned.items()},
+        "perplexities": found,
+        "contest": both_optimizers(plays, tried),
+        "tricks": {},
+    }
     # The recipes take their rates from here.
     sweep.KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     for name, options in recipes.tricks().items():

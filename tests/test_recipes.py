@@ -6,9 +6,12 @@ import pytest
 from unrolled import fields, models, recipes, shakespeare, sweep
 from unrolled.corpus import Source
 from unrolled.errors import UserError
+from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings, initialize
 from unrolled.options import Options
+from unrolled.parallel import MinGRU
 from unrolled.sampling import score
+from unrolled.transformer import Transformer
 
 
 @pytest.fixture
@@ -125,12 +128,23 @@ def test_the_sweep_that_is_kept_is_whole(monkeypatch):
     kept = sweep.kept("cpu")
     models = {**recipes.cells(), **recipes.tricks()}
     assert kept["perplexities"].keys() == models.keys()
-    for name, found in kept["perplexities"].items():
-        rates = sweep.RATES[models[name].optimizer]
-        assert list(found) == [str(rate) for rate in rates]
-        if name in recipes.cells():
-            # The best is none of the outermost: a better one may lie beyond it.
-            assert models[name].learning_rate in rates[1:-1]
+    contest = kept["contest"]
+    assert contest.keys() == recipes.contest().keys()
+    for by_rule in contest.values():
+        assert by_rule.keys() == {"adam", "rmsprop"}
+    tried = [rates for by_rule in contest.values() for rates in by_rule.values()]
+    for found in (*kept["perplexities"].values(), *tried):
+        assert {f"{rate:g}" for rate in sweep.RATES} <= found.keys()
+        # The best is none of the outermost: a better one may lie beyond it.
+        assert sweep.beyond(found) is None
+    # The chapter's table has a column for each rate.
+    assert len({tuple(kept["perplexities"][name]) for name in recipes.cells()}) == 1
+    for name, made in kept["models"].items():
+        assert made == {
+            "units": models[name].model.hidden,
+            "parameters": recipes.count(models[name].model),
+            "dropout": models[name].model.dropout,
+        }
     assert kept["tricks"].keys() == recipes.tricks().keys()
     for found in kept["tricks"].values():
         assert len(found) == 3
@@ -138,6 +152,32 @@ def test_the_sweep_that_is_kept_is_whole(monkeypatch):
             assert one.keys() == {"training", "validation", "test"}
     assert {"name", "cores", "date", "commit"} <= kept["made"].keys()
     assert sweep.kept("smoke")["budget"] == "cpu"
+
+
+def test_beyond_the_best_rate_another_is_tried():
+    assert sweep.beyond({"0.01": [3, 5], "0.02": [2, 3]}) == 0.04
+    assert sweep.beyond({"0.02": [2, 3], "0.01": [1, 1]}) == 0.005
+    assert sweep.beyond({"0.01": [3], "0.02": [2], "0.04": [2.5]}) is None
+    assert sweep.best({"0.01": [3, 5], "0.02": [2, 3]}) == ("0.02", 2.5)
+
+
+@pytest.mark.parametrize("budget", ["smoke", "cpu", "gpu"])
+def test_the_contest_is_one_of_equals_each_at_its_best(monkeypatch, budget):
+    monkeypatch.setenv("UNROLLED_BUDGET", budget)
+    tried = {"adam": {"0.1": [9.0]}, "rmsprop": {"0.1": [8.0], "0.2": [7.0]}}
+    kept = {"contest": {"minGRU": tried}, "perplexities": {}}
+    monkeypatch.setattr(recipes.sweep, "kept", lambda _: kept)
+    kinds = {"GRU": LanguageModel, "minGRU": MinGRU, "transformer": Transformer}
+    found = recipes.contest()
+    sizes = [
+        sum(value.size for value in kinds[name].initialize(options.model).values())
+        for name, options in found.items()
+    ]
+    assert max(sizes) < 1.15 * min(sizes)
+    assert found["minGRU"].optimizer == "rmsprop"
+    assert found["minGRU"].learning_rate == 0.2
+    assert found["GRU"].learning_rate is None
+    assert len({(one.epochs, one.batch, one.window) for one in found.values()}) == 1
 
 
 def test_a_recipe_may_be_changed(monkeypatch):

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unrolled import budget, fields, models, shakespeare, sweep, training
 from unrolled.cells import CELLS
 from unrolled.corpus import Corpus
@@ -100,7 +98,7 @@ def cells() -> dict[str, Options]:
         "RNN": {"cell": "rnn"},
         "GRU": {},
         "LSTM": {"cell": "lstm"},
-        "GRU, two layers": {"layers": 2},
+        "two-layer GRU": {"layers": 2},
     }
     return _at_best_rates({
         name: replace(same, model=as_large_as(same.model, **change))
@@ -132,14 +130,30 @@ def tricks() -> dict[str, Options]:
 def _at_best_rates(models: dict[str, Options]) -> dict[str, Options]:
     """The same models, each with the best rate of the sweep, if it was among those swept."""
     swept = sweep.kept(budget.name())["perplexities"]
-    best = {
-        name: float(min(found, key=lambda rate: np.mean(found[rate])))
-        for name, found in swept.items()
-    }
+    best = {name: float(sweep.best(found)[0]) for name, found in swept.items()}
     return {
         name: replace(options, learning_rate=best.get(name))
         for name, options in models.items()
     }
+
+
+def contest() -> dict[str, Options]:
+    """The models of chapter 8's contest: of one size, each with its best optimizer and rate."""
+    C, H = budget.choose(smoke=(200, 16), cpu=(1000, 64), gpu=(8000, 128))
+    epochs = budget.choose(smoke=2, cpu=2, gpu=6)
+    shared = options(vocabulary=C, hidden=H, embedding=H, epochs=epochs)
+    found = {
+        "GRU": fields.changed(shared, cell="gru"),
+        "minGRU": fields.changed(shared, layers=3),
+        "transformer": shared,
+    }
+    swept = sweep.kept(budget.name()).get("contest", {})
+    for name, tried in swept.items():
+        best = {rule: sweep.best(rates) for rule, rates in tried.items()}
+        rule = min(best, key=lambda rule: best[rule][1])
+        rate = float(best[rule][0])
+        found[name] = fields.changed(found[name], optimizer=rule, learning_rate=rate)
+    return found
 
 
 def characters() -> Options:
