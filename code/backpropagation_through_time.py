@@ -52,7 +52,7 @@ class Trial:
     hidden: fields.Positive = 16
     """Hidden units, H."""
     steps: fields.Positive = field(
-        default_factory=lambda: budget.choose(smoke=50, cpu=400, gpu=400)
+        default_factory=lambda: budget.choose(smoke=50, cpu=2000, gpu=2000)
     )
     """Steps that a training may take, with Adam."""
     learning_rate: fields.Amount = 0.01
