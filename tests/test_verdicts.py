@@ -113,7 +113,7 @@ def test_what_an_untrained_network_tells_is_named():
     told = {("a vowel", "trained"): 0.9, ("a vowel", "untrained"): 0.5}
     assert "every feature" in verdicts.told_untrained(told)
     told |= {("a name", "trained"): 0.9, ("a name", "untrained"): 0.88}
-    assert verdicts.told_untrained(told).endswith("as well: a name")
+    assert verdicts.told_untrained(told).endswith("in: a name")
 
 
 def test_depth_optimizers_and_cuts_are_judged():

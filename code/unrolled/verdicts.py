@@ -145,9 +145,10 @@ def told_untrained(told: Mapping[tuple[str, str], float]) -> str:
         if kind == "untrained" and r > told[name, "trained"] - 0.03
     ]
     if not found:
-        return "all units of the trained network tell every feature better"
+        return "All units of the trained network tell every feature better"
     return (
-        f"all units of the untrained network together tell as well: {'; '.join(found)}"
+        "All units of the untrained network together come within 0.03 of the trained one, "
+        f"or pass it, in: {'; '.join(found)}"
     )
 
 

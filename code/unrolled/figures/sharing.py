@@ -35,7 +35,7 @@ def shared_batch(ax: Axes, mask: np.ndarray, n: int) -> None:
     for i in range(1, n):
         ax.plot([i * width] * 2, [-0.3, T + 0.3], "-", color=GRAY, linewidth=0.8)
     ax.text(
-        B / 2, T + 6.6, "one sum of all words, losses and gradients",
+        B / 2, T + 6.6, "two sums: of the words; of losses and gradients",
         ha="center", va="center", color=INK,
         bbox={"boxstyle": "round", "facecolor": "none", "edgecolor": GRAY},
     )  # fmt: skip
