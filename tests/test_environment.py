@@ -69,7 +69,7 @@ def make(tmp_path):
 
 def test_make_alone_lists_the_targets(make):
     lines = make().stdout.splitlines()
-    targets = "html test torture freeze serve scripts-help bench lock clean "
+    targets = "html test torture freeze serve scripts-help bench measure lock clean "
     targets += "distclean parity"
     assert [line.split()[1] for line in lines] == targets.split()
     assert all(len(line.split()) > 4 for line in lines)

@@ -60,13 +60,15 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
-    left = tmp_path / f"result.txt.0123{files.UNFINISHED}"
+    left = tmp_path / f"last.npz.0123abcd{files.UNFINISHED}"
     left.write_bytes(b"half of a result, cut off")
-    write(tmp_path / "result.txt", b"new")
-    assert (tmp_path / "result.txt").read_bytes() == b"new"
+    others = tmp_path / f"film{files.UNFINISHED}"
+    others.write_bytes(b"half of a film, which another program downloads")
+    write(tmp_path / "last.npz", b"new")
+    assert (tmp_path / "last.npz").read_bytes() == b"new"
     with files.alone(tmp_path):
         assert not left.exists()
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"new"]
+    assert sorted(tmp_path.iterdir()) == [others, tmp_path / "last.npz"]
 
 
 def test_two_writers_of_one_file(tmp_path):
