@@ -12,6 +12,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,10 @@ def _started(chosen: Processes, held: contextlib.ExitStack) -> Mesh | None:
         )
         waits = f"waiting for {others} at {chosen.coordinator}, {TOGETHER} s at most"
         print(waits, file=sys.stderr, flush=True)
-    starting.join(TOGETHER)
+    # In slices: a signal that comes just before a wait is heard after it.
+    until = time.monotonic() + TOGETHER
+    while starting.is_alive() and time.monotonic() < until:
+        starting.join(0.2)
     if starting.is_alive():
         raise UserError(
             f"not all processes were there within {TOGETHER} s: start them together"
