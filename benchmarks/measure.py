@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from unrolled.streams import Stream
 from unrolled.vocabulary import Vocabulary
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import provenance
 import records
 from records import Record
 
@@ -206,7 +207,9 @@ def main() -> None:
     options = command_line.parse(Options(), __doc__)
     compute.use_precision("float32")
     home = Path(options.folder)
-    record = Record.here(date.today().isoformat()).goes_on(home)
+    made = {"budget": budget.name(), "date": date.today().isoformat()}
+    here = Record(**asdict(machine.describe()), **made, commit=provenance.commit())
+    record = here.goes_on(home)
     begin = time.perf_counter()
     print(f"{record.name}, budget {record.budget}:")
     for name, part in PARTS.items():

@@ -20,14 +20,12 @@ ROOT = Path(__file__).parents[1]
 LOCAL = " with local changes"
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """Who made a page's outputs, and of what. An executed notebook keeps it in its metadata.
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Which machine made something, when, and of what.
 
     Attributes
     ----------
-    fingerprint : dict of str
-        What the outputs depend on, each with a hash of what it was.
     device, name, driver, processor : str
         ``"cpu"`` or ``"gpu"``, what it is called, a GPU's driver, and the processor.
     cores : int
@@ -38,15 +36,8 @@ class Provenance:
         In ISO format.
     commit : str
         The tree of files, as :func:`commit` says it.
-    seconds : float
-        What the execution took.
-    frozen : bool
-        Whether the outputs were frozen.
-    stale : str
-        Why the site shows these outputs and not frozen ones, which are out of date.
     """
 
-    fingerprint: dict[str, str]
     device: str
     name: str
     driver: str
@@ -56,6 +47,25 @@ class Provenance:
     budget: str
     date: str
     commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance(Made):
+    """Who made a page's outputs, and of what. An executed notebook keeps it in its metadata.
+
+    Attributes
+    ----------
+    fingerprint : dict of str
+        What the outputs depend on, each with a hash of what it was.
+    seconds : float
+        What the execution took.
+    frozen : bool
+        Whether the outputs were frozen.
+    stale : str
+        Why the site shows these outputs and not frozen ones, which are out of date.
+    """
+
+    fingerprint: dict[str, str]
     seconds: float
     frozen: bool = False
     stale: str = ""

@@ -12,45 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from pages import BOOK
-from provenance import LOCAL, commit
-from unrolled import budget, files, machine
+from provenance import LOCAL, Made
+from unrolled import files
 
 HOME = BOOK / "_measured"
 
 
-@dataclass
-class Record:
+@dataclass(frozen=True, kw_only=True)
+class Record(Made):
     """The measurements of one device, and where they come from.
 
     Attributes
     ----------
-    device, name, driver, processor : str
-        ``"cpu"`` or ``"gpu"``, what it is called, a GPU's driver, and the processor.
-    cores : int
-    versions : dict of str
-        From names of packages to versions.
-    budget, date, commit : str
-        The date is in ISO format; the tree of files as :func:`provenance.commit` says it.
     measured : dict
         From the name of a part to what ``benchmarks/measure.py`` says of it. A part may be missing.
     """
 
-    device: str
-    name: str
-    driver: str
-    processor: str
-    cores: int
-    versions: dict[str, str]
-    budget: str
-    date: str
-    commit: str
     measured: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def here(cls, date: str) -> Record:
-        """An empty one of the machine at hand."""
-        made = {"budget": budget.name(), "date": date, "commit": commit()}
-        return cls(**asdict(machine.describe()), **made)
 
     @classmethod
     def read(cls, path: Path) -> Record:
