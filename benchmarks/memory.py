@@ -2,12 +2,15 @@
 """The memory and the pieces of work of one training step, by XLA's own account.
 
 B rows of T words, 8,000 words in the vocabulary, stochastic gradient descent with the gradient
-clipped. What a process holds at most, beside PyTorch's, is in the tables of minibatch.py.
+clipped. What a process holds at most, beside PyTorch's, is in the tables of minibatch.py. With
+--gpu the program is one for an H100, which need not be there.
 """
 
 from dataclasses import dataclass
 from typing import Annotated
 
+import absent_gpu  # Before JAX is imported.
+import jax
 import numpy as np
 from contest import print_machine
 
@@ -32,25 +35,31 @@ class Options:
     """Rows, B."""
     window: fields.Positive = 35
     """Words of a row, T."""
+    gpu: bool = False
+    """Of a program for an H100."""
 
 
 def main() -> None:
     """Read the options, compile, report."""
     options = command_line.parse(Options(), __doc__)
     T, B = options.window, options.batch
+    # A program that is kept could not be read back for a GPU that is not there.
+    jax.config.update("jax_enable_compilation_cache", False)
+    program_of = absent_gpu.program_of if options.gpu else roofline.program_of
     batch = Batch.apart(*np.zeros((2, T, B), np.int32))
     print_machine()
     print(
-        f"{f'B={B}, T={T}':20}{'temporary':>14}{'parameters':>14}{'pieces of work':>18}"
+        f"{f'B={B}, T={T}':24}{'temporary':>14}{'parameters':>14}{'pieces of work':>18}"
     )
     for cell in options.cells:
         for H in options.hidden:
             step = LanguageModel(Settings(C, H, H, cell), clip=5.0).compiled_step(batch)
-            memory = roofline.program_of(step).memory_analysis()
+            program = program_of(step)
+            memory = program.memory_analysis()
             print(
-                f"{cell:12}H = {H:<4}{memory.temp_size_in_bytes / 1e6:11.1f} MB"
+                f"{cell:16}H = {H:<4}{memory.temp_size_in_bytes / 1e6:11.1f} MB"
                 f"{memory.output_size_in_bytes / 1e6:11.1f} MB"
-                f"{roofline.pieces_of_work(step):18,}"
+                f"{roofline.pieces_in(program.as_text()):18,}"
             )
 
 

@@ -1,5 +1,6 @@
 """What a device does at best, and how many pieces a computation has."""
 
+import importlib.util
 import os
 import sys
 from functools import cache
@@ -8,7 +9,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from support import run
+from support import ROOT, run
 from unrolled import compute, roofline, timing
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Settings
@@ -79,3 +80,42 @@ assert used == [{jax.devices()[1]}] * 2, used
     two = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = run(sys.executable, "-c", script, env=two)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_step_for_an_h100_is_counted_without_one():
+    script = ROOT / "benchmarks" / "memory.py"
+    small = ["--cells", "gru", "--hidden", "8", "--batch", "2"]
+    done = run(sys.executable, script, "--gpu", *small)
+    if importlib.util.find_spec("jax_plugins"):
+        assert done.returncode == 0, done.stderr
+        *_, row = done.stdout.splitlines()
+        assert int(row.split()[-1].replace(",", "")) > 35
+    else:
+        assert done.returncode == 2
+        assert done.stderr.startswith("memory.py: --gpu: expected JAX's wheels")
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_pieces_of_a_gpu_are_counted_in_its_loops():
+    program = """\
+%body.1 (p: (s32[], f32[2])) -> (s32[], f32[2]) {
+  %p = (s32[], f32[2]{0}) parameter(0)
+  %x = f32[2]{0} get-tuple-element(%p), index=1
+  %gemm_fusion = f32[2]{0} fusion(%x), kind=kCustom, calls=%dot
+  %sum = f32[2]{0} fusion(%gemm_fusion), kind=kLoop, calls=%add
+  ROOT %t = (s32[], f32[2]{0}) tuple(%i, %sum)
+}
+
+%condition.1 (p: (s32[], f32[2])) -> pred[] {
+  ROOT %less = pred[] compare(%i, %n), direction=LT
+}
+
+ENTRY %main (x: f32[2]) -> f32[2] {
+  %x = f32[2]{0} parameter(0)
+  %copy.1 = f32[2]{0} copy(%x)
+  %loop = (s32[], f32[2]{0}) while(%start), condition=%condition.1, body=%body.1, \
+backend_config={"known_trip_count":{"n":"5"}}
+  ROOT %y = f32[2]{0} get-tuple-element(%loop), index=1
+}
+"""
+    assert roofline.pieces_in(program) == 1 + 5 * 3

@@ -108,11 +108,12 @@ def gru(a: Any, s: Any, W: Any) -> tuple[Any, ...]:
     machine translation", equations (5) to (8), there without biases.
     """
     H = W.type.shape[0]
+    a_gates, a_h = pt.split(a, splits_size=[2 * H, H], axis=1)
     # One product for z and r.
-    gates = pt.sigmoid(a[:, : 2 * H] + s @ W[:, : 2 * H])
-    z, r = gates[:, :H], gates[:, H:]
+    sums = a_gates + s @ W[:, : 2 * H]
+    z, r = pt.split(pt.sigmoid(sums), splits_size=[H, H], axis=1)
     # This product must wait for r.
-    h = pt.tanh(a[:, 2 * H :] + (r * s) @ W[:, 2 * H :])
+    h = pt.tanh(a_h + (r * s) @ W[:, 2 * H :])
     return ((1 - z) * h + z * s,)
 
 
@@ -141,10 +142,10 @@ def gru_reset_after(a: Any, s: Any, W: Any, b_s: Any) -> tuple[Any, ...]:
     library cuDNN, and with it PyTorch and others, compute it so, with the bias inside.
     """
     H = W.type.shape[0]
-    from_s = s @ W
-    gates = pt.sigmoid(a[:, : 2 * H] + from_s[:, : 2 * H])
-    z, r = gates[:, :H], gates[:, H:]
-    h = pt.tanh(a[:, 2 * H :] + r * (from_s[:, 2 * H :] + b_s))
+    a_gates, a_h = pt.split(a, splits_size=[2 * H, H], axis=1)
+    s_gates, s_h = pt.split(s @ W, splits_size=[2 * H, H], axis=1)
+    z, r = pt.split(pt.sigmoid(a_gates + s_gates), splits_size=[H, H], axis=1)
+    h = pt.tanh(a_h + r * (s_h + b_s))
     return ((1 - z) * h + z * s,)
 
 
@@ -183,9 +184,9 @@ def lstm(a: Any, s: Any, c: Any, W: Any) -> tuple[Any, ...]:
     H = W.type.shape[0]
     # One product for all four.
     sums = a + s @ W
-    gates = pt.sigmoid(sums[:, : 3 * H])
-    i, f, o = gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :]
-    g = pt.tanh(sums[:, 3 * H :])
+    gates, last = pt.split(sums, splits_size=[3 * H, H], axis=1)
+    i, f, o = pt.split(pt.sigmoid(gates), splits_size=[H, H, H], axis=1)
+    g = pt.tanh(last)
     c = f * c + i * g
     return o * pt.tanh(c), c
 

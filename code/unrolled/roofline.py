@@ -98,15 +98,20 @@ def program_of(compiled: Callable[..., Any], on: str | None = None) -> Any:
 def pieces_of_work(compiled: Callable[..., Any], on: str | None = None) -> int:
     """Count the pieces of work that one call of a compiled function consists of.
 
-    They are the instructions of the program that XLA makes for a device, each as often as its loop
-    turns. What XLA has fused is one piece. On a GPU a piece is, roughly, a kernel to launch.
-
     Parameters
     ----------
     compiled, on
         As for :func:`program_of`.
     """
-    program = program_of(compiled, on).as_text()
+    return pieces_in(program_of(compiled, on).as_text())
+
+
+def pieces_in(program: str) -> int:
+    """Count the pieces of work in a program's text.
+
+    They are the instructions of the program that XLA makes for a device, each as often as its loop
+    turns. What XLA has fused is one piece. On a GPU a piece is, roughly, a kernel to launch.
+    """
     heads = list(_HEAD.finditer(program))
     ends = [head.start() for head in heads[1:]] + [len(program)]
     body = {head[2]: program[head.end() : end] for head, end in zip(heads, ends)}

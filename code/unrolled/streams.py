@@ -124,10 +124,14 @@ class Stream:
 
 def _joined(sentences: Sequence[np.ndarray]) -> Text:
     """Lay sentences end to end."""
-    text = [words for s in sentences for words in ([START], s, [END])]
-    numbers = np.concatenate(text or [[]]).astype(np.int32)
     lengths = np.array([len(s) for s in sentences], np.int32)
-    firsts = np.cumsum(lengths + 2) - (lengths + 2)
+    lasts = np.cumsum(lengths + 2) - 1
+    firsts = lasts - (lengths + 1)
+    numbers = np.full(lengths.sum() + 2 * len(lengths), END, np.int32)
+    numbers[firsts] = START
+    inside = np.ones(len(numbers), bool)
+    inside[firsts] = inside[lasts] = False
+    numbers[inside] = np.concatenate([*sentences, []])
     return Text(numbers.__getitem__, firsts, lengths)
 
 

@@ -18,6 +18,7 @@ Shapes: T steps of B sequences, H units, G gates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pytensor
@@ -26,6 +27,7 @@ from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import applys_between
+from pytensor.tensor.basic import Join
 from pytensor.tensor.math import Dot
 
 
@@ -79,24 +81,28 @@ def loop(
     list of symbolic arrays of shape (T, B, H)
         Each state after each step.
     """
-    one = _graph_of(step, a, keep, start, W, inside)
+    T, B = keep.type.shape
+    given = a, keep, start, W, inside
+    one = _graph_of(step, B, *given)
+    # All steps at once, as if they were rows of one batch.
+    whole_batch = _graph_of(step, T * B, *given)
 
     def forward(*inputs: Any) -> list[Any]:
-        return graph_replace(
-            [*one.after, *one.products, *one.lefts], dict(zip(one.inputs, inputs))
-        )
+        return graph_replace([*one.after, *one.products], dict(zip(one.inputs, inputs)))
 
     outer = [variable.type() for variable in (a, keep, *start, W, *inside)]
     states = outer[2 : 2 + len(start)]
-    traces = _scan(
-        forward, outer[:2], [*states, *_unfed(one, 2)], outer[2 + len(start) :]
-    )
+    unfed = [None] * len(one.products)
+    traces = _scan(forward, outer[:2], [*states, *unfed], outer[2 + len(start) :])
     whole = OpFromGraph(
-        outer, traces, pullback=lambda *known: _back(one, *known), inline=True
+        outer,
+        traces,
+        pullback=lambda *known: _back(one, whole_batch, *known),
+        inline=True,
     )
     found = whole(a, keep, *start, W, *inside)[: len(start)]
     # Scan forgets how many steps there are; JAX has to know.
-    return [pt.specify_shape(s, (*keep.type.shape, s.type.shape[2])) for s in found]
+    return [pt.specify_shape(s, (T, B, s.type.shape[2])) for s in found]
 
 
 def _scan(
@@ -113,22 +119,22 @@ def _scan(
     return traces if isinstance(traces, list) else [traces]
 
 
-def _unfed(one: Step, times: int) -> list[None]:
-    """For scan: what a step returns and does not get back, so many for each product."""
-    return [None] * (times * len(one.products))
-
-
 def _graph_of(
     step: Callable[..., tuple[Any, ...]],
+    B: int,
     a: Any,
     keep: Any,
     start: Sequence[Any],
     W: Any,
     inside: Sequence[Any],
 ) -> Step:
-    """Let a cell take one step in variables of its own, and find the products in it."""
-    a_t, keep_t, W = a[0].type("a_t"), keep[0].type("keep_t"), W.type("W")
-    before, inside = ([v.type() for v in variables] for variables in (start, inside))
+    """Let a cell take one step in B rows, in variables of its own; find the products in it."""
+
+    def rows(like: Any) -> Any:
+        return pt.matrix(dtype=like.dtype, shape=(B, like.type.shape[-1]))
+
+    a_t, keep_t, W = rows(a), pt.vector(dtype=keep.dtype, shape=(B,)), W.type()
+    before, inside = (list(map(rows, variables)) for variables in (start, inside))
     kept = [keep_t[:, None] * state for state in before]
     after = list(step(a_t, *kept, W, *inside))
     inputs = [a_t, keep_t, *before, W, *inside]
@@ -146,12 +152,16 @@ def _graph_of(
 
 
 def _back(
-    one: Step, inputs: list[Any], traces: list[Any], slopes: list[Any]
+    one: Step,
+    whole_batch: Step,
+    inputs: list[Any],
+    traces: list[Any],
+    slopes: list[Any],
 ) -> list[Any]:
     """The gradient with respect to the loop's inputs, from those with respect to its traces."""
     n, m = len(one.before), len(one.products)
     (a, keep), start, weights = inputs[:2], inputs[2 : 2 + n], inputs[2 + n :]
-    states, products, lefts = traces[:n], traces[n : n + m], traces[n + m :]
+    states, products = traces[:n], traces[n:]
     before = [pt.concatenate([s0[None], s[:-1]]) for s0, s in zip(start, states)]
     # A state that nothing outside of the loop has looked at has no slope of its own.
     own = [
@@ -161,6 +171,9 @@ def _back(
     ]
 
     names, gradients = _one_step_back(one)
+    of_a, deltas = gradients[n], gradients[n + 2 : n + 2 + m]
+    parts = [_blocks(of_a, deltas), *([gradient] for gradient in gradients[n + 1 :])]
+    written = [*gradients[:n], *chain(*parts)]
 
     def backward(*given: Any) -> list[Any]:
         over, rest = given[: 2 + n + m], given[2 + n + m :]
@@ -169,20 +182,31 @@ def _back(
         for k, slope in zip(own, from_outside):
             error[k] = error[k] + slope
         values = dict(zip(names, [*over, *error, *rest[n:]]))
-        return graph_replace(gradients, values, strict=False)
+        return graph_replace(written, values, strict=False)
 
-    over = [a, keep, *before, *products, *(slopes[k] for k in own)]
+    over = [a, keep, *before, *products]
     found = _scan(
         backward,
-        [trace[::-1] for trace in over],
-        [*map(pt.zeros_like, start), *[None] * (len(gradients) - n)],
+        [trace[::-1] for trace in [*over, *(slopes[k] for k in own)]],
+        [*map(pt.zeros_like, start), *[None] * (len(written) - n)],
         weights,
     )
     found = [trace[::-1] for trace in found]
-    of_start = [trace[0] for trace in found[:n]]
-    of_W = _sum_over_time(one, lefts, found[n + 2 : n + 2 + m], weights[0])
-    of_inside = [trace.sum(axis=0) for trace in found[n + 2 + m :]]
-    return [*found[n : n + 2], *of_start, of_W, *of_inside]
+    of_start, rest = [trace[0] for trace in found[:n]], iter(found[n:])
+    of_a, of_keep, *others = [
+        pt.concatenate([next(rest) for _ in part], axis=-1) for part in parts
+    ]
+    lefts = _lefts(whole_batch, over, weights)
+    of_W = _sum_over_time(one, lefts, others[:m], weights[0])
+    of_inside = [trace.sum(axis=0) for trace in others[m:]]
+    return [of_a, of_keep, *of_start, of_W, *of_inside]
+
+
+def _blocks(of_a: Any, deltas: list[Any]) -> list[Any]:
+    """A's error, as the products' errors side by side where it is these: they are kept anyway."""
+    node = of_a.owner
+    blocks = node.inputs[1:] if node and isinstance(node.op, Join) else []
+    return blocks if blocks and set(blocks) <= set(deltas) else [of_a]
 
 
 def _one_step_back(one: Step) -> tuple[list[Any], list[Any]]:
@@ -202,15 +226,22 @@ def _one_step_back(one: Step) -> tuple[list[Any], list[Any]]:
     return names, gradients
 
 
+def _lefts(batch: Step, over: list[Any], weights: list[Any]) -> list[Any]:
+    """What met W from the left at all steps, from what the loop was given and its products."""
+    given = [batch.a, batch.keep, *batch.before, *batch.products, *batch.weights]
+    flat = [trace.reshape(known.type.shape) for trace, known in zip(over, given)]
+    W, *inside = weights
+    T = over[1].type.shape[0]
+    inside = [pt.tile(bias, (T, 1)) for bias in inside]
+    values = dict(zip(given, [*flat, W, *inside]))
+    return graph_replace(batch.lefts, values, strict=False)
+
+
 def _sum_over_time(one: Step, lefts: list[Any], deltas: list[Any], W: Any) -> Any:
     """The gradient of W: for each product that it took part in, one over all steps."""
-    flat = [
-        [trace.reshape((-1, trace.type.shape[2])) for trace in traces]
-        for traces in (lefts, deltas)
-    ]
     total = sum(
-        (right * (left.T @ delta)).sum()
-        for right, left, delta in zip(one.rights, *flat)
+        (right * (left.T @ delta.reshape((-1, delta.type.shape[2])))).sum()
+        for right, left, delta in zip(one.rights, lefts, deltas)
     )
     return graph_replace(
         pytensor.grad(total, one.weights[0]), {one.weights[0]: W}, strict=False

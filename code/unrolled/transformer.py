@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 
-from unrolled import compute
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
 from unrolled.layers import Parameters, Settings, look_up, scores
@@ -191,4 +190,4 @@ class Transformer(LanguageModel):
             self.settings, self.parameters, look_up(self.parameters, x), [], keep
         )
         log_o = pt.special.log_softmax(scores(self.parameters, s[last]), axis=1)
-        return compute.function([x, last], log_o, soon=True, **self.compiler)
+        return self._compile([x, last], log_o)

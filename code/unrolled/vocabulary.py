@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -91,10 +91,8 @@ class Vocabulary:
         int32 array of shape (n,)
             ``UNKNOWN`` for words that have no number. No start or end is added.
         """
-        numbers = self._numbers
-        return np.fromiter(
-            (numbers.get(word, UNKNOWN) for word in sentence), np.int32, len(sentence)
-        )
+        numbers = map(self._numbers.get, sentence, repeat(UNKNOWN))
+        return np.fromiter(numbers, np.int32, len(sentence))
 
     def renumber(self, tokens: Sequence[str]) -> np.ndarray:
         """The numbers of another vocabulary's tokens, int32; special ones keep theirs."""
