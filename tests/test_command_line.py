@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -497,6 +498,7 @@ def test_a_training_goes_on_as_it_began(unrolled, home, options, says):
     assert done.status == 2
     assert says in done.err
     assert done.err.count("\n") == 1
+    assert done.out == ""
     assert {file: file.read_bytes() for file in (home / "csv").iterdir()} == files
 
 
@@ -696,6 +698,10 @@ def parts_of(settings):
 def squeezed(text):
     """A text without blanks: help is broken into lines anywhere."""
     return "".join(text.split())
+
+
+def test_version(unrolled):
+    assert works(unrolled("--version")) == f"unrolled {version('unrolled')}\n"
 
 
 def test_help_tells_every_learning_rate(unrolled):

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 from jax.sharding import Mesh
 
 from unrolled import (
+    __version__,
     command_line,
     devices,
     documents,
@@ -165,6 +166,7 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             begun = models.load(folder / "last.npz", to_go_on=True, mesh=mesh)
             chosen = _going_on(begun, folder, given)
             plays = _found_again(chosen.text)
+            training.check_text(begun, plays)
         else:
             chosen = fields.changed(Training(), **given)
             _check_used(chosen.text, given)
@@ -496,6 +498,9 @@ def _lines(path: str, encoding: str) -> list[str]:
 def parser() -> command_line.Parser:
     """What reads the command line (and of what shtab makes completions for a shell)."""
     parser = command_line.Parser(prog="python -m unrolled", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"unrolled {__version__}"
+    )
     commands = parser.add_subparsers(title="commands", required=True)
 
     def add(run: Any, settings: Any, positional: str = "") -> None:

@@ -308,11 +308,7 @@ def fit(
             begun = models.start(corpus, options)
     else:
         check_options(begun, options)
-        if begun.fingerprint != corpus.fingerprint:
-            raise UserError(
-                f"the text ({corpus.name}) has changed since it was begun, "
-                "or is cut into other words by now"
-            )
+        check_text(begun, corpus)
         # The file may have moved.
         begun.options, begun.source = options, corpus.source
     rows = devices.own_columns(begun.model.mesh, options.batch)
@@ -355,6 +351,21 @@ def memory_told(options: Options) -> Iterator[None]:
             vocabulary=options.model.vocabulary,
             hidden=options.model.hidden,
         ) from error
+
+
+def check_text(begun: Trained, corpus: Corpus) -> None:
+    """Refuse to go on with another text.
+
+    Raises
+    ------
+    UserError
+        If it is not the one that the model has begun to learn from.
+    """
+    if begun.fingerprint != corpus.fingerprint:
+        raise UserError(
+            f"the text ({corpus.name}) has changed since it was begun, "
+            "or is cut into other words by now"
+        )
 
 
 def check_options(begun: Trained, options: Options) -> None:
