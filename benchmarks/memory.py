@@ -48,18 +48,21 @@ def main() -> None:
     program_of = absent_gpu.program_of if options.gpu else roofline.program_of
     batch = Batch.apart(*np.zeros((2, T, B), np.int32))
     print_machine()
-    print(
-        f"{f'B={B}, T={T}':24}{'temporary':>14}{'parameters':>14}{'pieces of work':>18}"
-    )
+    heads = "temporary", "parameters", "pieces of work", "in a turn, and back"
+    print(f"{f'B={B}, T={T}':24}", *(f"{head:>14}" for head in heads))
     for cell in options.cells:
         for H in options.hidden:
             step = LanguageModel(Settings(C, H, H, cell), clip=5.0).compiled_step(batch)
             program = program_of(step)
             memory = program.memory_analysis()
+            text = program.as_text()
+            turns = " + ".join(map(str, roofline.pieces_of_turns(text)))
             print(
-                f"{cell:16}H = {H:<4}{memory.temp_size_in_bytes / 1e6:11.1f} MB"
-                f"{memory.output_size_in_bytes / 1e6:11.1f} MB"
-                f"{roofline.pieces_in(program.as_text()):18,}"
+                f"{cell:16}H = {H:<4}",
+                f"{memory.temp_size_in_bytes / 1e6:11.1f} MB",
+                f"{memory.output_size_in_bytes / 1e6:11.1f} MB",
+                f"{roofline.pieces_in(text):14,}",
+                f"{turns:>19}",
             )
 
 

@@ -112,19 +112,42 @@ def pieces_in(program: str) -> int:
     They are the instructions of the program that XLA makes for a device, each as often as its loop
     turns. What XLA has fused is one piece. On a GPU a piece is, roughly, a kernel to launch.
     """
+    entry, body = _computations(program)
+
+    def count(name: str) -> int:
+        total = _pieces_outside_loops(body[name])
+        for turns, condition, inside in _loops(body[name]):
+            total += turns * (count(condition) + count(inside))
+        return total
+
+    return count(entry)
+
+
+def pieces_of_turns(program: str) -> list[int]:
+    """The pieces of work in one turn of each loop of a program, in the order of its text."""
+    entry, body = _computations(program)
+    return [_pieces_outside_loops(body[inside]) for _, _, inside in _loops(body[entry])]
+
+
+def _computations(program: str) -> tuple[str, dict[str, str]]:
+    """The name of the computation that a program begins with, and the text of each."""
     heads = list(_HEAD.finditer(program))
     ends = [head.start() for head in heads[1:]] + [len(program)]
     body = {head[2]: program[head.end() : end] for head, end in zip(heads, ends)}
+    return next(head[2] for head in heads if head[1]), body
 
-    def count(name: str) -> int:
-        total = 0
-        for line in _INSTRUCTION.finditer(body[name]):
-            if line[1] == "while":
-                turns = int(re.search(r'"known_trip_count":\{"n":"(\d+)"', line[0])[1])
-                loop = re.search(r"condition=%?([\w.-]+), body=%?([\w.-]+)", line[0])
-                total += turns * (count(loop[1]) + count(loop[2]))
-            elif line[1] not in _FREE:
-                total += 1
-        return total
 
-    return count(next(head[2] for head in heads if head[1]))
+def _pieces_outside_loops(body: str) -> int:
+    found = (line[1] for line in _INSTRUCTION.finditer(body))
+    return sum(name not in _FREE and name != "while" for name in found)
+
+
+def _loops(body: str) -> list[tuple[int, str, str]]:
+    """For each loop how often it turns, and the names of its condition and its body."""
+    found = []
+    for line in _INSTRUCTION.finditer(body):
+        if line[1] == "while":
+            turns = int(re.search(r'"known_trip_count":\{"n":"(\d+)"', line[0])[1])
+            loop = re.search(r"condition=%?([\w.-]+), body=%?([\w.-]+)", line[0])
+            found.append((turns, loop[1], loop[2]))
+    return found
