@@ -163,28 +163,43 @@ def _back(
     (a, keep), start, weights = inputs[:2], inputs[2 : 2 + n], inputs[2 + n :]
     states, products = traces[:n], traces[n:]
     before = [pt.concatenate([s0[None], s[:-1]]) for s0, s in zip(start, states)]
+    over = [a, keep, *before, *products]
+    of_start, errors = _loop_back(one, over, slopes[:n], start, weights)
+    of_a, of_keep, *others = errors
+    lefts = _lefts(whole_batch, over, weights)
+    of_W = _sum_over_time(one, lefts, others[:m], weights[0])
+    of_inside = [trace.sum(axis=0) for trace in others[m:]]
+    return [of_a, of_keep, *of_start, of_W, *of_inside]
+
+
+def _loop_back(
+    one: Step, over: list[Any], slopes: list[Any], start: list[Any], weights: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """The errors of the states before the first step; and the traces of those of each step.
+
+    These are the errors of a, of keep, of each product and of the biases inside.
+    """
+    n = len(start)
     # A state that nothing outside of the loop has looked at has no slope of its own.
     own = [
         k
-        for k, slope in enumerate(slopes[:n])
+        for k, slope in enumerate(slopes)
         if not isinstance(slope.type, DisconnectedType)
     ]
-
     names, gradients = _one_step_back(one)
-    of_a, deltas = gradients[n], gradients[n + 2 : n + 2 + m]
+    of_a, deltas = gradients[n], gradients[n + 2 :]
     parts = [_blocks(of_a, deltas), *([gradient] for gradient in gradients[n + 1 :])]
     written = [*gradients[:n], *chain(*parts)]
 
     def backward(*given: Any) -> list[Any]:
-        over, rest = given[: 2 + n + m], given[2 + n + m :]
+        known, rest = given[: len(over)], given[len(over) :]
         from_outside, rest = rest[: len(own)], rest[len(own) :]
         error = list(rest[:n])
         for k, slope in zip(own, from_outside):
             error[k] = error[k] + slope
-        values = dict(zip(names, [*over, *error, *rest[n:]]))
+        values = dict(zip(names, [*known, *error, *rest[n:]]))
         return graph_replace(written, values, strict=False)
 
-    over = [a, keep, *before, *products]
     found = _scan(
         backward,
         [trace[::-1] for trace in [*over, *(slopes[k] for k in own)]],
@@ -192,14 +207,9 @@ def _back(
         weights,
     )
     found = [trace[::-1] for trace in found]
-    of_start, rest = [trace[0] for trace in found[:n]], iter(found[n:])
-    of_a, of_keep, *others = [
-        pt.concatenate([next(rest) for _ in part], axis=-1) for part in parts
-    ]
-    lefts = _lefts(whole_batch, over, weights)
-    of_W = _sum_over_time(one, lefts, others[:m], weights[0])
-    of_inside = [trace.sum(axis=0) for trace in others[m:]]
-    return [of_a, of_keep, *of_start, of_W, *of_inside]
+    rest = iter(found[n:])
+    errors = [pt.concatenate([next(rest) for _ in part], axis=-1) for part in parts]
+    return [trace[0] for trace in found[:n]], errors
 
 
 def _blocks(of_a: Any, deltas: list[Any]) -> list[Any]:
