@@ -215,7 +215,9 @@ def _loop_back(
 def _blocks(of_a: Any, deltas: list[Any]) -> list[Any]:
     """A's error, as the products' errors side by side where it is these: they are kept anyway."""
     node = of_a.owner
-    blocks = node.inputs[1:] if node and isinstance(node.op, Join) else []
+    joined = node.inputs if node and isinstance(node.op, Join) else []
+    # Older versions of PyTensor have the axis among them.
+    blocks = [block for block in joined if block.ndim == of_a.ndim]
     return blocks if blocks and set(blocks) <= set(deltas) else [of_a]
 
 
