@@ -12,7 +12,7 @@ from unrolled.updates import RULES
 from unrolled.vocabulary import SPECIAL
 
 #: For each optimizer a learning rate that suits the other defaults.
-RATES = {"sgd": 4.0, "momentum": 0.4, "rmsprop": 0.012, "adam": 0.012}
+RATES = {"sgd": 4.0, "momentum": 1.2, "rmsprop": 0.012, "adam": 0.012}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Options:
     optimizer: Annotated[str, fields.one_of(RULES)] = "sgd"
     """How a step follows the gradient."""
     learning_rate: fields.Amount | None = None
-    """Learning rate of the first epoch, η; without it sgd takes 4, momentum 0.4, rmsprop and adam
+    """Learning rate of the first epoch, η; without it sgd takes 4, momentum 1.2, rmsprop and adam
     0.012."""
     clip: fields.Amount = 0.5
     """Longest gradient that a step follows; 0: any."""
