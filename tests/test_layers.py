@@ -31,6 +31,7 @@ from unrolled.layers import (
     draw_masks,
     initialize,
     look_up,
+    shapes,
     unroll,
     word_losses,
 )
@@ -289,3 +290,17 @@ def test_masks_follow_from_the_seed_and_the_step():
 
 def test_one_hot_words_are_not_hidden():
     assert [m.shape for m in draw_masks(THIRD, 7, 3, 1, 2)] == [(7, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(9, 4),
+        Settings(9, 4, embedding=3, cell="lstm", layers=2),
+        Settings(9, 4, embedding=4, cell="gru-reset-after", tied=True),
+    ],
+    ids=["one-hot", "two layers", "tied"],
+)
+def test_shapes_are_those_of_what_is_drawn(settings):
+    drawn = {name: value.shape for name, value in initialize(settings).items()}
+    assert list(drawn.items()) == list(shapes(settings).items())

@@ -93,25 +93,38 @@ def initialize(settings: Settings, seed: int = 0) -> dict[str, np.ndarray]:
         and ``b`` (G H,), where G is the number of the cell's gates (b is longer where biases act
         inside the cell); ``V`` (C, H) unless it is E; and ``c`` (C,).
     """
-    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
-    cell = CELLS[settings.cell]
+    H, D = settings.hidden, settings.embedding
+    cell, size = CELLS[settings.cell], shapes(settings)
     random = np.random.default_rng(seed)
 
-    def draw(n: int, *shape: int) -> np.ndarray:
-        return random.uniform(-1 / np.sqrt(n), 1 / np.sqrt(n), shape)
+    def draw(name: str, n: int) -> np.ndarray:
+        return random.uniform(-1 / np.sqrt(n), 1 / np.sqrt(n), size[name])
 
+    parameters = {"E": draw("E", 1)} if D else {}
+    for layer in range(1, settings.layers + 1):
+        U, W, b = layer_names(layer)
+        parameters[U] = draw(U, D or H if layer == 1 else H)
+        parameters[W] = draw(W, H)
+        parameters[b] = np.repeat(np.float64(cell.biases), H)
+    if not settings.tied:
+        parameters["V"] = draw("V", H)
+    parameters["c"] = np.zeros(size["c"])
+    return parameters
+
+
+def shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
+    """The shape of each parameter that :func:`initialize` draws, in its order."""
+    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
+    cell = CELLS[settings.cell]
     columns = cell.gates * H
-    parameters = {"E": draw(1, C, D)} if D else {}
+    found: dict[str, tuple[int, ...]] = {"E": (C, D)} if D else {}
     for layer in range(1, settings.layers + 1):
         U, W, b = layer_names(layer)
         inputs = H if layer > 1 else D or C
-        parameters[U] = draw(D or H if layer == 1 else H, inputs, columns)
-        parameters[W] = draw(H, H, columns)
-        parameters[b] = np.repeat(np.float64(cell.biases), H)
+        found |= {U: (inputs, columns), W: (H, columns), b: (len(cell.biases) * H,)}
     if not settings.tied:
-        parameters["V"] = draw(H, C, H)
-    parameters["c"] = np.zeros(C)
-    return parameters
+        found["V"] = (C, H)
+    return found | {"c": (C,)}
 
 
 # --------------------------------------------------------------------------------- the graphs

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from unrolled import checkpoint, devices, fields
-from unrolled.cells import CELLS
+from unrolled import checkpoint, devices, fields, layers
 from unrolled.corpus import Corpus, Source
 from unrolled.errors import UserError
 from unrolled.language_model import LanguageModel
-from unrolled.layers import Settings, layer_names
+from unrolled.layers import Settings
 from unrolled.options import Options
 from unrolled.probability import perplexity
 from unrolled.vocabulary import Vocabulary
@@ -214,17 +213,9 @@ def _model(
 
 def _check_sizes(settings: Settings, arrays: dict[str, np.ndarray]) -> None:
     """Compare tables with the settings, before any is drawn in the size that a file claims."""
-    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
     if settings.layers > len(arrays):
         raise ValueError(f"layers={settings.layers}: found {len(arrays)} arrays")
-    columns = CELLS[settings.cell].gates * H
-    shapes = {"E": (C, D)} if D else {}
-    for layer in range(1, settings.layers + 1):
-        U, W, _ = layer_names(layer)
-        shapes |= {U: (H if layer > 1 else D or C, columns), W: (H, columns)}
-    if not settings.tied:
-        shapes["V"] = (C, H)
-    for name, shape in shapes.items():
+    for name, shape in layers.shapes(settings).items():
         found = np.shape(arrays[name])
         if found != shape:
             raise ValueError(f"{name} {found}: expected {shape}")

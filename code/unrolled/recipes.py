@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unrolled import budget, fields, models, shakespeare, sweep, training
-from unrolled.cells import CELLS
+from unrolled import budget, fields, layers, models, shakespeare, sweep, training
 from unrolled.corpus import Corpus
 from unrolled.errors import UserError
 from unrolled.files import cache_folder
@@ -61,12 +61,8 @@ def options(**changes: Any) -> Options:
 
 
 def count(settings: Settings) -> int:
-    """How many parameters a model with an embedding has."""
-    C, H, D = settings.vocabulary, settings.hidden, settings.embedding
-    cell = CELLS[settings.cell]
-    inputs = [D] + [H] * (settings.layers - 1)
-    layers = sum(cell.gates * H * (n + H) + len(cell.biases) * H for n in inputs)
-    return C * D + (0 if settings.tied else C * H) + C + layers
+    """How many parameters a model has."""
+    return sum(math.prod(shape) for shape in layers.shapes(settings).values())
 
 
 def as_large_as(settings: Settings, **changes: Any) -> Settings:
