@@ -6,7 +6,8 @@ assembler, in the environment: `make environment DEVICE=gpu` installs them.
 
 import os
 
-# JAX would look for a driver, and do without CUDA where there is none. Set before it is imported.
+# JAX would look for a driver, and do without CUDA where there is none. So this is to be imported
+# before JAX has looked.
 os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

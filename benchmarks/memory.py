@@ -9,7 +9,6 @@ clipped. What a process holds at most, beside PyTorch's, is in the tables of min
 from dataclasses import dataclass
 from typing import Annotated
 
-import absent_gpu  # Before JAX is imported.
 import jax
 import numpy as np
 from contest import print_machine
@@ -45,7 +44,11 @@ def main() -> None:
     T, B = options.window, options.batch
     # A program that is kept could not be read back for a GPU that is not there.
     jax.config.update("jax_enable_compilation_cache", False)
-    program_of = absent_gpu.program_of if options.gpu else roofline.program_of
+    program_of = roofline.program_of
+    if options.gpu:
+        import absent_gpu
+
+        program_of = absent_gpu.program_of
     batch = Batch.apart(*np.zeros((2, T, B), np.int32))
     print_machine()
     heads = "temporary", "parameters", "pieces of work", "in a turn, and back"

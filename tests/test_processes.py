@@ -186,6 +186,17 @@ def test_a_process_that_stands_still_does_not_hold_the_other(text, tmp_path, sta
     assert state(folder)["steps"] > 0
 
 
+def test_processes_with_other_texts_do_not_go_on(text, tmp_path, start):
+    folder = tmp_path / "model"
+    both = start(text, *OPTIONS, "--epochs", "1", "--output", folder)
+    assert [process.wait(PATIENCE) for process in both] == [0, 0]
+    other = tmp_path / "other.txt"
+    other.write_text(text.read_text(encoding="utf-8") + "\n\nAnd more.", "utf-8")
+    both = start("--resume", folder, "--epochs", "2", differ=(str(text), str(other)))
+    assert [process.wait(PATIENCE) for process in both] == [2, 2]
+    assert "another text" in told(tmp_path, 0)
+
+
 @pytest.mark.parametrize("differ", [("--seed 1", "--seed 2"), ("", "--save-every 9")])
 def test_processes_with_other_options_do_not_train(text, tmp_path, start, differ):
     both = start(text, *OPTIONS, "--output", tmp_path / "model", differ=differ)

@@ -107,3 +107,19 @@ def test_a_cell_may_multiply_more_than_once(float64):
         found.append(compute.function([a, keep, s, W], slopes)(*values))
     for one, other in zip(*found, strict=True):
         assert relative_error(np.asarray(one), np.asarray(other)) < 1e-13
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda a, s, W: (pt.tanh(a + s @ W + s * pt.diagonal(W)),),
+        lambda a, s, W: (pt.tanh(a + (s * W.sum()) @ W),),
+        lambda a, s, W: (pt.tanh(a + s),),
+    ],
+    ids=["beside a product", "left of one", "not at all"],
+)
+def test_a_step_that_uses_w_in_another_way_is_refused(step):
+    a, keep = pt.tensor("a", shape=(T, B, H)), pt.tensor("keep", shape=(T, B))
+    s, W = pt.tensor("s", shape=(B, H)), pt.tensor("W", shape=(H, H))
+    with pytest.raises(ValueError, match=r"^step: expected W in products alone"):
+        loop(step, a, keep, [s], W)

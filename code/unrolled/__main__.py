@@ -166,7 +166,6 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
             begun = models.load(folder / "last.npz", to_go_on=True, mesh=mesh)
             chosen = _going_on(begun, folder, given)
             plays = _found_again(chosen.text)
-            training.check_text(begun, plays)
         else:
             chosen = fields.changed(Training(), **given)
             _check_used(chosen.text, given)
@@ -186,6 +185,8 @@ def _train(given: dict[str, Any], mesh: Mesh | None) -> int:
         versions, save_every = machine.describe().versions, chosen.files.save_every
         own = versions, chosen.training, save_every, mesh and mesh.shape
         devices.check_alike(str((*own, plays.fingerprint, begun.state.steps)))
+        # After that: where one process alone has another text, all hear of it.
+        training.check_text(begun, plays)
         _introduce(plays, begun)
         if begun.state.epoch >= chosen.training.epochs:
             print(f"all {begun.state.epoch} epochs are done: for more, give --epochs")

@@ -23,7 +23,8 @@ class Cell(NamedTuple):
     """A kind of recurrent unit."""
 
     #: From x_t U + b (B, G H), the states (B, H) each, W (H, G H), and the biases that act inside,
-    #: to the new states. The first state is the one that the next layer sees.
+    #: to the new states. The first state is the one that the next layer sees. No row looks at
+    #: another, and W stands in products alone, to the right.
     step: Callable[..., tuple[Any, ...]]
     #: G, how many blocks of H columns U and W have.
     gates: int
@@ -184,9 +185,9 @@ def lstm(a: Any, s: Any, c: Any, W: Any) -> tuple[Any, ...]:
     H = W.type.shape[0]
     # One product for all four.
     sums = a + s @ W
-    gates, last = pt.split(sums, splits_size=[3 * H, H], axis=1)
+    gates, sum_g = pt.split(sums, splits_size=[3 * H, H], axis=1)
     i, f, o = pt.split(pt.sigmoid(gates), splits_size=[H, H, H], axis=1)
-    g = pt.tanh(last)
+    g = pt.tanh(sum_g)
     c = f * c + i * g
     return o * pt.tanh(c), c
 

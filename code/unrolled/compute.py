@@ -186,8 +186,8 @@ def function(
         The device for ``JAX``. Left out: the one that computes. All shared variables
         move there, once.
     soon : bool
-        It will not be called often: do not try out, on a GPU, which way to multiply matrices is
-        the fastest, which takes longer than all the rest of the compilation.
+        On a GPU, do not try out which way to multiply matrices is the fastest: that takes longer
+        than all the rest of the compilation.
     mesh : Mesh, optional
         From :func:`unrolled.devices.mesh`, for ``JAX``: the devices that compute, in the place of
         one. The graph is that of one device, with :func:`unrolled.devices.total` where sums cross

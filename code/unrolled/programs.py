@@ -14,5 +14,5 @@ def keep() -> None:
     """
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
-    # In seconds. To compile takes memory, too, more than a step does.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        # In seconds. JAX's own limit is 1, and a fast machine would keep nothing.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -61,7 +61,7 @@ def options(**changes: Any) -> Options:
 
 
 def count(settings: Settings) -> int:
-    """How many parameters a model has."""
+    """How many parameters a recurrent model has."""
     return sum(math.prod(shape) for shape in layers.shapes(settings).values())
 
 

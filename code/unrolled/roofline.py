@@ -124,7 +124,7 @@ def pieces_in(program: str) -> int:
 
 
 def pieces_of_turns(program: str) -> list[int]:
-    """The pieces of work in one turn of each loop of a program, in the order of its text."""
+    """The pieces of work in the body of each loop of a program, in the order of its text."""
     entry, body = _computations(program)
     return [_pieces_outside_loops(body[inside]) for _, _, inside in _loops(body[entry])]
 
@@ -139,7 +139,11 @@ def _computations(program: str) -> tuple[str, dict[str, str]]:
 
 def _pieces_outside_loops(body: str) -> int:
     found = (line[1] for line in _INSTRUCTION.finditer(body))
-    return sum(name not in _FREE and name != "while" for name in found)
+    # Of a piece that runs beside others there is a start, and a wait until it is done.
+    return sum(
+        name not in _FREE and name != "while" and not name.endswith("-done")
+        for name in found
+    )
 
 
 def _loops(body: str) -> list[tuple[int, str, str]]:

@@ -129,9 +129,10 @@ def _joined(sentences: Sequence[np.ndarray]) -> Text:
     firsts = lasts - (lengths + 1)
     numbers = np.full(lengths.sum() + 2 * len(lengths), END, np.int32)
     numbers[firsts] = START
-    inside = np.ones(len(numbers), bool)
-    inside[firsts] = inside[lasts] = False
-    numbers[inside] = np.concatenate([*sentences, []])
+    words = np.ones(len(numbers), bool)
+    words[firsts] = words[lasts] = False
+    # (With an empty one, for there may be no sentences.)
+    numbers[words] = np.concatenate([np.empty(0, np.int32), *sentences])
     return Text(numbers.__getitem__, firsts, lengths)
 
 

@@ -9,8 +9,10 @@ error :math:`\delta_t` of the product, and the sum over time becomes one product
 .. math::
     \frac{\partial L}{\partial W} = \sum_t s_{t-1}^\top \delta_t
 
-For W may stand several times in a step, and beside other things than the state: a step is taken
-as a graph, and the products are those that are found in it.
+For W may stand in several products, and beside other things than the state: a step is taken as a
+graph, and the products are those that are found in it. What stands beside W is not kept: each row
+of a batch goes its own way, so with the states and the products known, it is found for all steps at
+once, as if they were the rows of one large batch.
 
 Shapes: T steps of B sequences, H units, G gates.
 """
@@ -26,7 +28,7 @@ import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.traversal import applys_between
+from pytensor.graph.traversal import ancestors, applys_between
 from pytensor.tensor.basic import Join
 from pytensor.tensor.math import Dot
 
@@ -65,11 +67,12 @@ def loop(
     Parameters
     ----------
     step : callable
-        The :attr:`unrolled.cells.Cell.step` of a cell.
+        The :attr:`unrolled.cells.Cell.step` of a cell. No row may look at another, and W may stand
+        in products alone, to the right.
     a : symbolic array of shape (T, B, G H)
         What the input brings to each step.
     keep : symbolic matrix of shape (T, B)
-        1 where the states before a step reach it, 0 where it begins anew.
+        Of fixed shape. 1 where the states before a step reach it, 0 where it begins anew.
     start : sequence of symbolic matrices of shape (B, H)
         The states before the first step.
     W : symbolic matrix of shape (H, G H)
@@ -80,12 +83,18 @@ def loop(
     -------
     list of symbolic arrays of shape (T, B, H)
         Each state after each step.
+
+    Raises
+    ------
+    ValueError
+        If a step uses W in another way, or not at all.
     """
     T, B = keep.type.shape
-    given = a, keep, start, W, inside
-    one = _graph_of(step, B, *given)
-    # All steps at once, as if they were rows of one batch.
-    whole_batch = _graph_of(step, T * B, *given)
+
+    def rows(count: int) -> Step:
+        return _graph_of(step, count, a, keep, start, W, inside)
+
+    one = rows(B)
 
     def forward(*inputs: Any) -> list[Any]:
         return graph_replace([*one.after, *one.products], dict(zip(one.inputs, inputs)))
@@ -97,7 +106,7 @@ def loop(
     whole = OpFromGraph(
         outer,
         traces,
-        pullback=lambda *known: _back(one, whole_batch, *known),
+        pullback=lambda *known: _back(one, rows(T * B), *known),
         inline=True,
     )
     found = whole(a, keep, *start, W, *inside)[: len(start)]
@@ -130,10 +139,11 @@ def _graph_of(
 ) -> Step:
     """Let a cell take one step in B rows, in variables of its own; find the products in it."""
 
-    def rows(like: Any) -> Any:
-        return pt.matrix(dtype=like.dtype, shape=(B, like.type.shape[-1]))
+    def rows(like: Any, name: str | None = None) -> Any:
+        return pt.matrix(name, dtype=like.dtype, shape=(B, like.type.shape[-1]))
 
-    a_t, keep_t, W = rows(a), pt.vector(dtype=keep.dtype, shape=(B,)), W.type()
+    a_t, keep_t = rows(a, "a_t"), pt.vector("keep_t", dtype=keep.dtype, shape=(B,))
+    W = W.type("W")
     before, inside = (list(map(rows, variables)) for variables in (start, inside))
     kept = [keep_t[:, None] * state for state in before]
     after = list(step(a_t, *kept, W, *inside))
@@ -144,11 +154,11 @@ def _graph_of(
         for node in applys_between(inputs, after)
         if isinstance(getattr(node.op, "core_op", node.op), Dot)
     ]
-    lefts, rights = zip(*(node.inputs for node in found))
+    lefts, rights = ([node.inputs[i] for node in found] for i in (0, 1))
     products = [node.outputs[0] for node in found]
-    return Step(
-        a_t, keep_t, before, [W, *inside], after, list(lefts), list(rights), products
-    )
+    if not found or W in ancestors([*after, *lefts], blockers=products):
+        raise ValueError("step: expected W in products alone, to the right")
+    return Step(a_t, keep_t, before, [W, *inside], after, lefts, rights, products)
 
 
 def _back(
@@ -163,21 +173,25 @@ def _back(
     (a, keep), start, weights = inputs[:2], inputs[2 : 2 + n], inputs[2 + n :]
     states, products = traces[:n], traces[n:]
     before = [pt.concatenate([s0[None], s[:-1]]) for s0, s in zip(start, states)]
-    over = [a, keep, *before, *products]
-    of_start, errors = _loop_back(one, over, slopes[:n], start, weights)
+    per_step = [a, keep, *before, *products]
+    of_start, errors = _loop_back(one, per_step, slopes[:n], start, weights)
     of_a, of_keep, *others = errors
-    lefts = _lefts(whole_batch, over, weights)
+    lefts = _lefts(whole_batch, per_step, weights)
     of_W = _sum_over_time(one, lefts, others[:m], weights[0])
     of_inside = [trace.sum(axis=0) for trace in others[m:]]
     return [of_a, of_keep, *of_start, of_W, *of_inside]
 
 
 def _loop_back(
-    one: Step, over: list[Any], slopes: list[Any], start: list[Any], weights: list[Any]
+    one: Step,
+    per_step: list[Any],
+    slopes: list[Any],
+    start: list[Any],
+    weights: list[Any],
 ) -> tuple[list[Any], list[Any]]:
-    """The errors of the states before the first step; and the traces of those of each step.
+    """The errors of the states before the first step, and those of all steps.
 
-    These are the errors of a, of keep, of each product and of the biases inside.
+    The latter are the errors of a, of keep, of each product and of the biases inside.
     """
     n = len(start)
     # A state that nothing outside of the loop has looked at has no slope of its own.
@@ -192,7 +206,7 @@ def _loop_back(
     written = [*gradients[:n], *chain(*parts)]
 
     def backward(*given: Any) -> list[Any]:
-        known, rest = given[: len(over)], given[len(over) :]
+        known, rest = given[: len(per_step)], given[len(per_step) :]
         from_outside, rest = rest[: len(own)], rest[len(own) :]
         error = list(rest[:n])
         for k, slope in zip(own, from_outside):
@@ -202,13 +216,13 @@ def _loop_back(
 
     found = _scan(
         backward,
-        [trace[::-1] for trace in [*over, *(slopes[k] for k in own)]],
+        [trace[::-1] for trace in [*per_step, *(slopes[k] for k in own)]],
         [*map(pt.zeros_like, start), *[None] * (len(written) - n)],
         weights,
     )
     found = [trace[::-1] for trace in found]
-    rest = iter(found[n:])
-    errors = [pt.concatenate([next(rest) for _ in part], axis=-1) for part in parts]
+    traces = iter(found[n:])
+    errors = [pt.concatenate([next(traces) for _ in part], axis=-1) for part in parts]
     return [trace[0] for trace in found[:n]], errors
 
 
@@ -216,7 +230,7 @@ def _blocks(of_a: Any, deltas: list[Any]) -> list[Any]:
     """A's error, as the products' errors side by side where it is these: they are kept anyway."""
     node = of_a.owner
     joined = node.inputs if node and isinstance(node.op, Join) else []
-    # Older versions of PyTensor have the axis among them.
+    # Older versions of PyTensor have the axis among them. No row looks at another, so it is 1.
     blocks = [block for block in joined if block.ndim == of_a.ndim]
     return blocks if blocks and set(blocks) <= set(deltas) else [of_a]
 
@@ -238,12 +252,12 @@ def _one_step_back(one: Step) -> tuple[list[Any], list[Any]]:
     return names, gradients
 
 
-def _lefts(batch: Step, over: list[Any], weights: list[Any]) -> list[Any]:
-    """What met W from the left at all steps, from what the loop was given and its products."""
+def _lefts(batch: Step, per_step: list[Any], weights: list[Any]) -> list[Any]:
+    """What met W from the left, at all steps: (T B, H) each."""
     given = [batch.a, batch.keep, *batch.before, *batch.products, *batch.weights]
-    flat = [trace.reshape(known.type.shape) for trace, known in zip(over, given)]
+    flat = [trace.reshape(known.type.shape) for trace, known in zip(per_step, given)]
     W, *inside = weights
-    T = over[1].type.shape[0]
+    T = per_step[1].type.shape[0]
     inside = [pt.tile(bias, (T, 1)) for bias in inside]
     values = dict(zip(given, [*flat, W, *inside]))
     return graph_replace(batch.lefts, values, strict=False)
