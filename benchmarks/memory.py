@@ -42,12 +42,12 @@ def main() -> None:
     """Read the options, compile, report."""
     options = command_line.parse(Options(), __doc__)
     T, B = options.window, options.batch
-    # A program that is kept could not be read back for a GPU that is not there.
-    jax.config.update("jax_enable_compilation_cache", False)
     program_of = roofline.program_of
     if options.gpu:
         import absent_gpu
 
+        # A program that is kept could not be read back for a GPU that is not there.
+        jax.config.update("jax_enable_compilation_cache", False)
         program_of = absent_gpu.program_of
     batch = Batch.apart(*np.zeros((2, T, B), np.int32))
     print_machine()
